@@ -1,0 +1,15 @@
+/* KERNEL before a function definition compiles it once per CPU level and picks
+ * at load time. One source, same bytes at every level: the build forbids FMA
+ * contraction and reordering, so only the width of the loops differs.
+ * Sanitizer builds and BRINK_LEVEL builds (see `make levels`) leave it out.
+ * SPDX-License-Identifier: MIT */
+#ifndef BRINK_CPU_H
+#define BRINK_CPU_H
+
+#if defined(__x86_64__) && defined(__linux__) && defined(BRINK_CLONES) && __has_attribute(target_clones)
+#define KERNEL __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#else
+#define KERNEL
+#endif
+
+#endif

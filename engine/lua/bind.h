@@ -1,0 +1,57 @@
+/* What the binding files share. Only files in engine/lua and main.c include Lua.
+ *
+ * Rules: misuse raises (luaL_arg*); the world failing returns nil, message,
+ * code by bind_fail. Userdata first, resource second, one closer that serves
+ * close, __gc and __close. No lua_* call that can raise while C memory is held
+ * outside a userdata. SPDX-License-Identifier: MIT */
+#ifndef BRINK_BIND_H
+#define BRINK_BIND_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "async/job.h"
+#include "base/err.h"
+#include "image/image.h"
+#include "plan/plan.h"
+
+/* nil, message, code word on the stack; returns 3. */
+int bind_fail(lua_State *L, const Err *err);
+
+/* A metatable "brink.X" with methods in __index, and the metamethods. Pops nothing, leaves nothing. */
+void bind_type(lua_State *L, const char *name, const luaL_Reg *methods, const luaL_Reg *metamethods);
+
+/* Images. push takes over the reference (also when it raises) and tells the collector the size. */
+void image_push(lua_State *L, Image *im);
+Image *image_check(lua_State *L, int arg);  /* argument error when closed or not an image */
+
+/* Plans: a Plan userdata, or a list of step tables compiled on the fly into one (replaced on the stack). */
+const Plan *plan_check(lua_State *L, int arg);
+
+/* A job living in a userdata (freed by the collector, which waits while it runs). The struct starts with a Job.
+ * clear releases what the struct owns. */
+void *bind_job(lua_State *L, size_t size, void (*work)(Job *), void (*clear)(Job *));
+/* Run the job at stack top: inside a scheduler task it yields, else it blocks. Then `finish` is called with the job
+ * userdata at stack top and pushes the results: use as `return bind_run(L, finish);` */
+int bind_run(lua_State *L, lua_CFunction finish);
+/* The Loop of this state (made on first use). */
+Loop *bind_loop(lua_State *L);
+
+/* Collector pressure for memory Lua cannot see. */
+void bind_account(lua_State *L, size_t bytes);
+
+/* Openers: each leaves one table on the stack; core.c lists them. */
+int open_image(lua_State *L);
+int open_plan(lua_State *L);
+int open_rng(lua_State *L);
+int open_math(lua_State *L);
+int open_json(lua_State *L);
+int open_file(lua_State *L);
+int open_async(lua_State *L);
+int open_study(lua_State *L);
+int open_features(lua_State *L);
+int open_term(lua_State *L);
+int luaopen_brink_core(lua_State *L);
+int luaopen_brink(lua_State *L); /* for brink.so and the executable: core, embedded modules, require "brink" */
+
+#endif

@@ -1,0 +1,23 @@
+-- Writes build/embed.c: every file under lua/brink as a C string.
+-- Usage: lua5.4 engine/lua/embed.lua FILE... > embed.c ; files are named lua/brink/...
+-- SPDX-License-Identifier: MIT
+local files = { table.unpack(arg) }
+table.sort(files)
+
+local function quote(line)
+  return '"' .. line:gsub('[%c"\\?\128-\255]', function(c) return ("\\%03o"):format(c:byte()) end) .. '\\n"'
+end
+
+io.write('#include "lua/embed.h"\n\nconst Embedded EMBEDDED[] = {\n')
+for _, path in ipairs(files) do
+  local rel = path:gsub("^lua/", "")
+  local module = rel:gsub("%.lua$", ""):gsub("/init$", ""):gsub("/", ".")
+  local n, lines = 0, {}
+  for line in io.lines(path) do
+    n = n + #line + 1
+    lines[#lines + 1] = "    " .. quote(line)
+  end
+  if #lines == 0 then lines[1] = '    ""' end
+  io.write(('  {"%s", "@%s",\n%s,\n   %d},\n'):format(module, rel, table.concat(lines, "\n"), n))
+end
+io.write("  {NULL, NULL, NULL, 0}};\n")

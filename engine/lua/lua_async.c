@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+#include "lua/bind.h"
+
+int open_async(lua_State *L) {
+  lua_newtable(L);
+  return 1;
+}

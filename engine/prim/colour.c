@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: MIT */
+#include "prim/prim.h"
+
+const Prim PRIM_COLOUR[] = {{0}};

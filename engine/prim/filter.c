@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: MIT */
+#include "prim/prim.h"
+
+const Prim PRIM_FILTER[] = {{0}};

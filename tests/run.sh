@@ -1,0 +1,50 @@
+#!/bin/sh
+# Run every test (or those whose file name contains $2) of the build in $1, as many at a time as there are cores.
+# Each test file is a process printing TAP. Last line: the true totals. SPDX-License-Identifier: MIT
+build=$1 only=$2
+out=$(mktemp -d) || exit 1
+trap 'rm -rf "$out"' EXIT
+export LUA_PATH="tests/lib/?.lua;;" BRINK="$build/brink" BRINK_SO="$build/brink.so" build out
+export BRINK_LUA=${BRINK_LUA-}
+
+one() {
+  name=$(basename "$1")
+  case $1 in
+    *.lua) timeout 540 "$build/brink" "$1" >"$out/$name.tap" 2>"$out/$name.err" </dev/null ;;
+    *.sh) timeout 540 sh "$1" "$build" >"$out/$name.tap" 2>"$out/$name.err" </dev/null ;;
+    *) CMOCKA_MESSAGE_OUTPUT=tap timeout 540 "$1" >"$out/$name.tap" 2>"$out/$name.err" </dev/null ;;
+  esac
+  rc=$?
+  planned=$(sed -n 's/^1\.\.\([0-9]*\).*/\1/p' "$out/$name.tap" | head -n 1)
+  seen=$(grep -cE '^(not )?ok ' "$out/$name.tap")
+  bad=$(grep -c '^not ok ' "$out/$name.tap")
+  if [ "$seen" != "${planned:-none}" ] || { [ $rc -ne 0 ] && [ "$bad" -eq 0 ]; }; then
+    echo "not ok - $name ended with status $rc after $seen of ${planned:-?} tests" >>"$out/$name.tap"
+    bad=$((bad + 1))
+  fi
+  if [ "$bad" -gt 0 ]; then
+    echo "FAIL $1"
+    grep -A 12 '^not ok' "$out/$name.tap" | sed 's/^/  /'
+    tail -n 40 "$out/$name.err" | sed 's/^/  ! /'
+  else
+    echo "ok   $1 ($seen)"
+  fi
+}
+
+if [ -n "$ONE" ]; then
+  trap - EXIT
+  out=$ONE_OUT
+  one "$ONE"
+  exit 0
+fi
+
+list=$({ ls "$build"/tests/*_test; ls tests/lua/*_test.lua tests/shell/*_test.sh; } 2>/dev/null | grep -F -- "$only")
+printf '%s\n' "$list" | ONE_OUT=$out xargs -P "${JOBS:-$(nproc)}" -I{} env ONE={} sh tests/run.sh "$build" "$only"
+
+cat "$out"/*.tap 2>/dev/null >"$out/all"
+failed=$(grep -c '^not ok' "$out/all")
+skipped=$(grep -cE '^ok .*# SKIP' "$out/all")
+passed=$(($(grep -c '^ok ' "$out/all") - skipped))
+grep -hE '^ok .*# SKIP' "$out/all" | sed 's/.*# SKIP/skipped:/' | sort | uniq -c
+if [ "$skipped" -gt 0 ]; then echo "$passed passed, $failed failed, $skipped skipped"; else echo "$passed passed, $failed failed"; fi
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
