@@ -7,7 +7,7 @@
 #define BRINK_CPU_H
 
 #if defined(__x86_64__) && defined(__linux__) && defined(BRINK_CLONES) && __has_attribute(target_clones)
-#define KERNEL __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#define KERNEL __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define KERNEL
 #endif
