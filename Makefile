@@ -33,7 +33,7 @@ ifneq ($(LEVEL),)
 endif
 CPPFLAGS = -D_GNU_SOURCE -Iengine -I$(BUILD) $(CLONES) $(HAVE) $(shell pkg-config --cflags $(PKGS) $(FEATURES) 2>/dev/null)
 CFLAGS   = -std=c11 $(OPT) -g $(WARN) $(FLOAT) -fPIC -fstack-protector-strong -ffile-prefix-map=$(CURDIR)=. $(EXTRA_CFLAGS)
-LIBS     = $(shell pkg-config --libs $(PKGS) $(FEATURES) 2>/dev/null) -ldl -lpthread
+LIBS     = $(shell pkg-config --libs $(PKGS) $(FEATURES) 2>/dev/null) -lm -ldl -lpthread
 
 SRC  = $(sort $(wildcard engine/base/*.c engine/image/*.c engine/codec/*.c engine/prim/*.c engine/plan/*.c \
          engine/async/*.c engine/store/*.c engine/model/*.c engine/labels/*.c engine/lua/*.c))
