@@ -99,6 +99,18 @@ t.test("json agrees with the test suite vectors", function()
   t.ok(n > 100, "vectors seen: " .. n)
 end)
 
+t.test("base64 goes both ways at every length and refuses the rest", function()
+  local b = core.base64
+  t.eq(b.encode("foobar"), "Zm9vYmFy") -- RFC 4648, section 10
+  t.eq(b.encode("fooba"), "Zm9vYmE=")
+  t.eq(b.encode("f"), "Zg==")
+  for n = 0, 70 do
+    local s = ("\0\xffx"):rep(n):sub(1, n)
+    t.eq(b.decode(b.encode(s)), s)
+  end
+  for _, bad in ipairs { "Z", "Zg=", "Zg===", "Z=g=", "Zg==Zg==", "Z*==" } do t.fails("base64", b.decode(bad)) end
+end)
+
 t.test("files are written whole, listed in byte order, read back", function()
   local dir = t.tmp() .. "/a/b"
   t.ok(file.mkdirs(dir))
