@@ -1,0 +1,45 @@
+--- What storing and transmitting does: fewer pixels, fewer levels, blocks, pieces.
+-- SPDX-License-Identifier: MIT
+return function(augmentation)
+  augmentation {
+    name = "Downscale", family = "digital", weight = 0.5, conflicts = { "Superpixels" },
+    doc = "Low resolution: shrink by averaging, enlarge again to the old size.",
+    params = { scale = { unit = "of the size", off = 1, full = 1 / 16, lo = 1 / 64, hi = 1, law = "geometric" } },
+    plan = function(p) return { { op = "downscale", scale = p.scale } } end,
+  }
+  augmentation {
+    name = "JPEG", family = "digital", weight = 0.5,
+    doc = "Compress as a JPEG file of this quality and read it back.", source = "Hendrycks & Dietterich 2019",
+    params = { quality = { unit = "", off = 100, full = 2, lo = 1, hi = 100, law = "geometric" } },
+    plan = function(p) return { { op = "jpeg", quality = p.quality } } end,
+  }
+  augmentation {
+    name = "Posterize", family = "digital", weight = 0.5, conflicts = { "Solarize" },
+    doc = "Keep only so many levels of each channel.",
+    params = { levels = { unit = "levels", whole = true, off = 256, full = 2, lo = 2, hi = 256, law = "geometric" } },
+    plan = function(p) return { { op = "quantize", levels = p.levels } } end,
+  }
+  augmentation {
+    name = "Solarize", family = "digital", weight = 0.5,
+    doc = "Invert every sample above a threshold.",
+    params = { threshold = { unit = "of full scale", off = 1, full = 0, lo = 0, hi = 1 } },
+    plan = function(p) return { { op = "solarize", threshold = p.threshold } } end,
+  }
+  augmentation {
+    name = "Superpixels", family = "digital", weight = 0.5,
+    doc = "Paint each patch of similar colour with its mean.", source = "Achanta et al. 2012 (SLIC)",
+    params = { size = { unit = "of short side", off = 0, full = 0.25, lo = 0, hi = 1, law = 1.5 } },
+    plan = function(p, ctx) return { { op = "superpixels", size = p.size * ctx.short_side } } end,
+  }
+  augmentation {
+    name = "PatchShuffle", family = "digital", weight = 0.5,
+    doc = "Transplant square patches elsewhere in the picture.",
+    params = {
+      share = { unit = "of the area", off = 0, full = 1, lo = 0, hi = 1 },
+      size = { unit = "of short side", value = 0.12, lo = 0.01, hi = 0.5 },
+    },
+    plan = function(p, ctx)
+      return { { op = "patch_shuffle", size = p.size * ctx.short_side, share = p.share, key = ctx.rng:key() } }
+    end,
+  }
+end

@@ -1,0 +1,102 @@
+--- brink list: the catalogue, from the rows.
+-- SPDX-License-Identifier: MIT
+local augment = require "brink.augment"
+local core = require "brink.core"
+local exit = require "brink.cli.exit"
+local options = require "brink.cli.options"
+local rows = require "brink.augment.row"
+
+local M = {
+  name = "list",
+  usage = "brink list [NAME ...] [--json]",
+  doc = "Show the augmentations: what each does, its parameters, and how they follow the intensity.",
+  details = "Without a name: a table of all. With names: each in detail.",
+  options = { { name = "recipe", value = "FILE", doc = "run this recipe first, so that its own rows are listed too" }, (options.common "json") },
+  examples = {
+    { "brink list" },
+    { "brink list GaussianBlur Hue" },
+    { "brink list --json", "every row with ranges and units, for programs" },
+  },
+}
+
+local num = rows.number_text
+
+local function side_text(row) return row.signed and "-1..1" or "0..1" end
+
+local function axis_text(p)
+  local unit = p.unit ~= "" and " " .. p.unit or ""
+  if p.value then return ("%s%s"):format(num(p.value), unit) end
+  local low = p.minus and num(p.minus) .. " < " or ""
+  return ("%s%s .. %s%s"):format(low, num(p.off), num(p.full), unit)
+end
+
+local function table_of_rows(list)
+  local width = 0
+  for _, row in ipairs(list) do width = math.max(width, #row.name) end
+  local family
+  for _, row in ipairs(list) do
+    if row.family ~= family then
+      io.write(family and "\n" or "", row.family, "\n")
+      family = row.family
+    end
+    local axes = {}
+    for _, name in ipairs(row.param_names) do
+      local p = row.params[name]
+      if not p.value then axes[#axes + 1] = name .. " " .. axis_text(p) end
+    end
+    io.write(("  %-" .. width .. "s  %s%s\n"):format(row.name, table.concat(axes, ", "), row.signed and "  (signed)" or ""))
+  end
+end
+
+local function in_detail(row)
+  io.write(row.name, " (", row.family, ")\n  ", options.wrap(row.doc, 74, 2), "\n")
+  if row.source ~= "" then io.write("  source: ", row.source, "\n") end
+  if #row.aliases > 0 then io.write("  also called: ", table.concat(row.aliases, ", "), "\n") end
+  io.write(("  intensity %s, weight %s\n"):format(side_text(row), num(row.weight)))
+  if #row.conflicts > 0 then io.write("  never together with: ", table.concat(row.conflicts, ", "), "\n") end
+  if row.not_monotone then io.write("  does not grow steadily: ", options.wrap(row.not_monotone, 60, 4), "\n") end
+  for _, name in ipairs(row.param_names) do
+    local p = row.params[name]
+    io.write(("  %s: %s, %s; legal %s..%s\n"):format(name, axis_text(p), rows.law_text(p), num(p.lo), num(p.hi)))
+    if p.doc ~= "" then io.write("      ", options.wrap(p.doc, 72, 6), "\n") end
+  end
+end
+
+--- A row as plain data: what `brink list --json` prints.
+function M.describe(row)
+  local params = core.json.array {}
+  for k, name in ipairs(row.param_names) do
+    local p = row.params[name]
+    params[k] = { name = name, unit = p.unit, doc = p.doc, off = p.off, full = p.full, minus = p.minus, fixed = p.value ~= nil,
+      lo = p.lo, hi = p.hi, law = rows.law_text(p), whole = p.whole }
+  end
+  return { name = row.name, family = row.family, aliases = core.json.array(row.aliases), doc = row.doc, source = row.source,
+    weight = row.weight, conflicts = core.json.array(row.conflicts), signed = row.signed, not_monotone = row.not_monotone, params = params }
+end
+
+function M.run(values, operands)
+  if values.recipe then
+    local script, why = loadfile(values.recipe, "t")
+    if not script then exit.with(exit.input, "%s", why) end
+    script()
+  end
+  local list = augment.list()
+  if #operands > 0 then
+    list = {}
+    for k, name in ipairs(operands) do list[k] = exit.checked(augment.get, name) end
+  end
+  if values.json then
+    local out = core.json.array {}
+    for k, row in ipairs(list) do out[k] = M.describe(row) end
+    io.write(core.json.encode(out, { indent = 2 }), "\n")
+  elseif #operands > 0 then
+    for k, row in ipairs(list) do
+      if k > 1 then io.write "\n" end
+      in_detail(row)
+    end
+  else
+    table_of_rows(list)
+  end
+end
+
+return M
