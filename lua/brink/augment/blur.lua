@@ -29,7 +29,7 @@ return function(augmentation)
     plan = function(p) return { { op = "zoom_blur", amount = p.amount } } end,
   }
   augmentation {
-    name = "Sharpen", family = "blur", weight = 1, conflicts = { "GaussianBlur", "MotionBlur", "Defocus", "ZoomBlur" },
+    name = "Sharpen", family = "blur", weight = 1,
     doc = "Sharpen: add what a small blur takes away.",
     params = {
       amount = { unit = "times", off = 0, full = 6, lo = 0, hi = 20 },
