@@ -1,4 +1,58 @@
-/* SPDX-License-Identifier: MIT */
-#include "prim/prim.h"
+/* The filters' rows and what they share. The work is in gaussian.c, box.c and
+ * their neighbours. SPDX-License-Identifier: MIT */
+#include "prim/filter.h"
 
-const Prim PRIM_FILTER[] = {{0}};
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+void keep_alpha(Image *out, const Image *in) {
+  if (!in->alpha) return;
+  size_t size = image_sample_size(in), px = size * (size_t)in->c, last = px - size;
+  for (int y = 0; y < in->h; y++) {
+    const uint8_t *src = image_row(in, y) + last;
+    uint8_t *dst = image_row(out, y) + last;
+    for (int x = 0; x < in->w; x++) memcpy(dst + (size_t)x * px, src + (size_t)x * px, size);
+  }
+}
+
+void pad_row(uint8_t *row, int w, size_t px, int left, int right) {
+  for (int x = 1; x <= left; x++) memcpy(row - (size_t)x * px, row + (size_t)reflect(-x, w) * px, px);
+  for (int x = w; x < w + right; x++) memcpy(row + (size_t)x * px, row + (size_t)reflect(x, w) * px, px);
+}
+
+uint8_t *pad_image(const Image *in, int left, int right, size_t *stride, uint8_t **own, Err *err) {
+  size_t px = image_sample_size(in) * (size_t)in->c;
+  size_t head = ((size_t)left * px + 63) & ~(size_t)63;
+  *stride = (head + ((size_t)in->w + (size_t)right) * px + 63) & ~(size_t)63;
+  *own = *stride > (SIZE_MAX - 64) / (size_t)in->h ? NULL : mem_aligned(*stride * (size_t)in->h + 64);
+  if (!*own) return err_memory(err), NULL;
+  memset(*own + *stride * (size_t)in->h, 0, 64);
+  for (int y = 0; y < in->h; y++) {
+    uint8_t *row = *own + (size_t)y * *stride + head;
+    memcpy(row, image_row(in, y), image_row_bytes(in));
+    pad_row(row, in->w, px, left, right);
+  }
+  return *own + head;
+}
+
+const Prim PRIM_FILTER[] = {
+    {.name = "gaussian",
+     .doc = "Gaussian blur; the border mirrors",
+     .kind = PRIM_AREA,
+     .params = {{"sigma", PARAM_NUM, 0, 1000, NAN, "px", "standard deviation; 0 changes nothing"}},
+     .apply = gaussian_apply},
+    {.name = "box",
+     .doc = "mean over a square; the border mirrors",
+     .kind = PRIM_AREA,
+     .params = {{"radius", PARAM_NUM, 0, 1000, NAN, "px", "the square is 2 radius + 1 wide; the outermost ring counts by its covered fraction"}},
+     .apply = box_apply},
+    {.name = "unsharp",
+     .doc = "unsharp mask: add what a Gaussian blur takes away",
+     .kind = PRIM_AREA,
+     .params = {{"amount", PARAM_NUM, 0, 100, NAN, "times", "how much of the difference is added; 0 changes nothing"},
+                {"sigma", PARAM_NUM, 0, 1000, 1.5, "px", "standard deviation of the blur"},
+                {"threshold", PARAM_NUM, 0, 1, 0, "of full scale", "differences count by what exceeds this"}},
+     .apply = unsharp_apply},
+    {0}};
