@@ -27,6 +27,11 @@ Image *image_check(lua_State *L, int arg);  /* argument error when closed or not
 
 /* Plans: a Plan userdata, or a list of step tables compiled on the fly into one (replaced on the stack). */
 const Plan *plan_check(lua_State *L, int arg);
+/* Run the plan (or list) at one stack index on the image at the other, as a job: `return plan_run_at(...)`.
+ * Results: image | nil, message, code. The job holds both, so they may be collected meanwhile. */
+int plan_run_at(lua_State *L, int plan, int image, bool fuse);
+/* The `fuse` field of an options table at arg: true when absent. */
+bool plan_fuse_option(lua_State *L, int arg);
 
 /* A job living in a userdata (freed by the collector, which waits while it runs). The struct starts with a Job.
  * clear releases what the struct owns. */

@@ -19,6 +19,8 @@ void plan_clear(Plan *p);
 
 /* Append a step of `prim` with all parameters at their defaults; returned for filling in. NULL: ERR_MEMORY, ERR_LIMIT. */
 Step *plan_add(Plan *p, const Prim *prim, Err *err);
+/* Room for the n numbers of the step's list (what was there is released); the caller fills it. */
+float *step_list(Step *s, size_t n, Err *err);
 /* Check ranges, required values and cross-parameter rules of a filled step: "gaussian.sigma: 12 is outside 0..10 px". */
 bool step_check(const Step *s, Err *err);
 

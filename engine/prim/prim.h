@@ -58,7 +58,8 @@ struct Point {
   uint8_t lut[4][256];      /* alpha's table is the identity */
   float f[32];              /* free for the primitive */
   void *extra;              /* mem_alloc'ed by init or NULL; the plan frees it */
-  /* Rows y0 <= y < y1. src and dst are the first bytes of row y0; they may be equal, never overlap otherwise. */
+  /* NULL after init: nothing changes on this image, and the step is left out.
+   * Rows y0 <= y < y1. src and dst are the first bytes of row y0; they may be equal, never overlap otherwise. */
   void (*rows)(const Point *p, const uint8_t *src, size_t src_stride, uint8_t *dst, size_t dst_stride, int y0, int y1);
 };
 

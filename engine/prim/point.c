@@ -1,0 +1,220 @@
+/* Tables over u8 samples, at the speed of memory where the CPU can hold a table
+ * in registers: 256 bytes are four AVX-512 registers (VBMI looks up 64 bytes in
+ * two instructions) or sixteen rows of sixteen for AVX2's shuffle. Every way
+ * gives the same bytes, being a table lookup. SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "base/cpu.h"
+#include "prim/point.h"
+
+#if defined(__x86_64__) && defined(BRINK_CLONES)
+#include <immintrin.h>
+#define WIDE 1
+#endif
+
+/* One row of n samples; channel k of c uses lut[k]. */
+static void row_plain(const Point *p, const uint8_t *src, uint8_t *dst, size_t n) {
+  const int c = p->c;
+  for (int k = 0; k < c; k++) {
+    const uint8_t *const t = p->lut[k];
+    for (size_t i = (size_t)k; i < n; i += (size_t)c) dst[i] = t[src[i]];
+  }
+}
+
+/* All channels by the table of the first. */
+static void row_same(const Point *p, const uint8_t *src, uint8_t *dst, size_t n) {
+  const uint8_t *const t = p->lut[0];
+  size_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    uint8_t a = t[src[i]], b = t[src[i + 1]], c = t[src[i + 2]], d = t[src[i + 3]];
+    dst[i] = a, dst[i + 1] = b, dst[i + 2] = c, dst[i + 3] = d;
+  }
+  for (; i < n; i++) dst[i] = t[src[i]];
+}
+
+static bool all_same(const Point *p) {
+  for (int k = 1; k < p->c; k++)
+    if (memcmp(p->lut[k], p->lut[0], 256)) return false;
+  return true;
+}
+
+#ifdef WIDE
+#define VBMI __attribute__((target("avx512f,avx512bw,avx512vbmi")))
+#define AVX2 __attribute__((target("avx2")))
+
+typedef struct Quad { __m512i q[4]; } Quad; /* a table of 256 bytes */
+
+VBMI static inline Quad quad(const uint8_t t[256]) {
+  Quad r;
+  for (int i = 0; i < 4; i++) r.q[i] = _mm512_loadu_si512(t + 64 * i);
+  return r;
+}
+
+VBMI static inline __m512i look(const Quad *t, __m512i v) {
+  __m512i lo = _mm512_permutex2var_epi8(t->q[0], v, t->q[1]);
+  __m512i hi = _mm512_permutex2var_epi8(t->q[2], v, t->q[3]);
+  return _mm512_mask_blend_epi8(_mm512_movepi8_mask(v), lo, hi);
+}
+
+VBMI static void row_same_vbmi(const Point *p, const uint8_t *src, uint8_t *dst, size_t n) {
+  const Quad t = quad(p->lut[0]);
+  size_t i = 0;
+  for (; i + 64 <= n; i += 64) _mm512_storeu_si512(dst + i, look(&t, _mm512_loadu_si512(src + i)));
+  if (i < n) {
+    __mmask64 m = ~0ULL >> (64 - (n - i));
+    _mm512_mask_storeu_epi8(dst + i, m, look(&t, _mm512_maskz_loadu_epi8(m, src + i)));
+  }
+}
+
+/* Bytes of a 64-byte block whose channel is k, when the block starts `phase` samples into a pixel. */
+static uint64_t channel_mask(int c, int k, size_t phase) {
+  uint64_t m = 0;
+  for (size_t i = 0; i < 64; i++)
+    if ((i + phase) % (size_t)c == (size_t)k) m |= 1ULL << i;
+  return m;
+}
+
+VBMI static void row_plain_vbmi(const Point *p, const uint8_t *src, uint8_t *dst, size_t n) {
+  const int c = p->c;
+  Quad t[4];
+  __mmask64 mask[3][4];
+  const size_t phases = c == 3 ? 3 : 1;
+  for (int k = 0; k < c; k++) {
+    t[k] = quad(p->lut[k]);
+    for (size_t f = 0; f < phases; f++) mask[f][k] = channel_mask(c, k, f * 64);
+  }
+  size_t f = 0;
+  for (size_t i = 0; i < n; i += 64) {
+    __mmask64 m = n - i >= 64 ? ~0ULL : ~0ULL >> (64 - (n - i));
+    __m512i v = _mm512_maskz_loadu_epi8(m, src + i), r = v;
+    for (int k = 0; k < c; k++) r = _mm512_mask_mov_epi8(r, mask[f][k], look(&t[k], v));
+    _mm512_mask_storeu_epi8(dst + i, m, r);
+    f = f + 1 == phases ? 0 : f + 1;
+  }
+}
+
+/* Row j of the table answers where the high nibble is j: elsewhere the index has bit 7 and the shuffle gives 0. */
+AVX2 static void row_same_avx2(const Point *p, const uint8_t *src, uint8_t *dst, size_t n) {
+  __m256i t[16];
+  for (int j = 0; j < 16; j++) t[j] = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)(p->lut[0] + 16 * j)));
+  const __m256i top = _mm256_set1_epi8(0x70), step = _mm256_set1_epi8(16);
+  size_t i = 0;
+  for (; i + 32 <= n; i += 32) {
+    __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)(src + i)), r = _mm256_setzero_si256();
+    for (int j = 0; j < 16; j++) {
+      r = _mm256_or_si256(r, _mm256_shuffle_epi8(t[j], _mm256_adds_epu8(v, top)));
+      v = _mm256_sub_epi8(v, step);
+    }
+    _mm256_storeu_si256((__m256i *)(void *)(dst + i), r);
+  }
+  row_same(p, src + i, dst + i, n - i);
+}
+#endif
+
+typedef void RowFn(const Point *p, const uint8_t *src, uint8_t *dst, size_t n);
+
+static RowFn *pick(bool same) {
+#ifdef WIDE
+  if (__builtin_cpu_supports("avx512vbmi")) return same ? row_same_vbmi : row_plain_vbmi;
+  if (same && __builtin_cpu_supports("avx2")) return row_same_avx2;
+#endif
+  return same ? row_same : row_plain;
+}
+
+void point_lut_rows(const Point *p, const uint8_t *src, size_t src_stride, uint8_t *dst, size_t dst_stride, int y0, int y1) {
+  RowFn *const row = pick(all_same(p));
+  const size_t n = (size_t)p->w * (size_t)p->c;
+  for (int y = y0; y < y1; y++, src += src_stride, dst += dst_stride) row(p, src, dst, n);
+}
+
+/* Maps of the form gain * v + offset: f[k] and f[4 + k] for channel k, offsets in sample units. */
+
+static inline uint8_t affine_u8(uint8_t v, float gain, float offset) {
+  float t = (float)v * gain + offset + 0.5f;
+  t = t < 0.0f ? 0.0f : t;
+  t = t > 255.0f ? 255.0f : t;
+  return (uint8_t)(int)t;
+}
+
+KERNEL static void affine_row(const uint8_t *src, uint8_t *dst, size_t n, float gain, float offset) {
+  for (size_t i = 0; i < n; i++) dst[i] = affine_u8(src[i], gain, offset);
+}
+
+/* 192 samples hold whole pixels of 1, 2, 3 and 4 channels. */
+enum { PERIOD = 192 };
+
+KERNEL static void affine_row_by_channel(const uint8_t *src, uint8_t *dst, size_t n, const float *gain, const float *offset) {
+  for (; n >= PERIOD; n -= PERIOD, src += PERIOD, dst += PERIOD)
+    for (size_t i = 0; i < PERIOD; i++) dst[i] = affine_u8(src[i], gain[i], offset[i]);
+  for (size_t i = 0; i < n; i++) dst[i] = affine_u8(src[i], gain[i], offset[i]);
+}
+
+static bool one_map(const Point *p) {
+  for (int k = 1; k < p->c; k++)
+    if (p->f[k] != p->f[0] || p->f[4 + k] != p->f[4]) return false;
+  return true;
+}
+
+static void affine_rows_u8(const Point *p, const uint8_t *src, size_t src_stride, uint8_t *dst, size_t dst_stride, int y0, int y1) {
+  const size_t n = (size_t)p->w * (size_t)p->c;
+  const bool one = one_map(p);
+  float gain[PERIOD], offset[PERIOD];
+  for (int i = 0; i < PERIOD; i++) gain[i] = p->f[i % p->c], offset[i] = p->f[4 + i % p->c];
+  for (int y = y0; y < y1; y++, src += src_stride, dst += dst_stride) {
+    if (one)
+      affine_row(src, dst, n, gain[0], offset[0]);
+    else
+      affine_row_by_channel(src, dst, n, gain, offset);
+  }
+}
+
+static void affine_rows_f32(const Point *p, const uint8_t *src, size_t src_stride, uint8_t *dst, size_t dst_stride, int y0, int y1) {
+  for (int y = y0; y < y1; y++, src += src_stride, dst += dst_stride) {
+    const float *from = (const float *)(const void *)src;
+    float *to = (float *)(void *)dst;
+    for (int x = 0; x < p->w; x++, from += p->c, to += p->c)
+      for (int k = 0; k < p->c; k++) {
+        const int m = k < 3 ? k : 3;
+        to[k] = k < p->colours ? unit(from[k] * p->f[m] + p->f[4 + m]) : from[k];
+      }
+  }
+}
+
+bool point_affine(Point *p) {
+  bool changes = false;
+  for (int k = 0; k < 4; k++) {
+    if (p->colours < p->c && p->c <= 4 && k >= p->colours) p->f[k] = 1.0f, p->f[4 + k] = 0.0f;
+    if (k < p->c && (p->f[k] != 1.0f || p->f[4 + k] != 0.0f)) changes = true;
+  }
+  if (!changes) return true;
+  if (p->type == IMAGE_F32) {
+    p->rows = affine_rows_f32;
+    return true;
+  }
+  for (int k = 0; k < p->c; k++)
+    for (int v = 0; v < 256; v++) p->lut[k][v] = affine_u8((uint8_t)v, p->f[k], p->f[4 + k]);
+  p->is_lut = true;
+  p->rows = affine_rows_u8;
+  return true;
+}
+
+void point_tables(Point *p, const uint8_t table[3][256]) {
+  for (int k = 0; k < 4; k++)
+    for (int v = 0; v < 256; v++) p->lut[k][v] = k < p->colours ? table[k < 3 ? k : 0][v] : (uint8_t)v;
+  p->is_lut = true;
+  p->rows = point_lut_rows;
+}
+
+bool point_map(Point *p, float (*map)(const Point *p, float v),
+               void (*rows)(const Point *, const uint8_t *, size_t, uint8_t *, size_t, int, int)) {
+  if (p->type == IMAGE_F32) {
+    p->rows = rows;
+    return true;
+  }
+  uint8_t t[3][256];
+  for (int v = 0; v < 256; v++) t[0][v] = sample_u8(255.0f * map(p, (float)v / 255.0f));
+  memcpy(t[1], t[0], 256);
+  memcpy(t[2], t[0], 256);
+  point_tables(p, (const uint8_t(*)[256])t);
+  return true;
+}
