@@ -1,0 +1,42 @@
+/* Weak forms of functions whose owners land later: the strong ones win at link time. This file goes as soon as
+ * warp.c, lua_image.c and the jobs are in. SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "lua/bind.h"
+
+#define WEAK __attribute__((weak))
+
+typedef struct Early { Job job; void (*clear)(Job *); } Early;
+
+WEAK void image_push(lua_State *L, Image *im) {
+  Image **box = lua_newuserdatauv(L, sizeof *box, 0);
+  *box = im;
+  luaL_newmetatable(L, "brink.Image");
+  lua_setmetatable(L, -2);
+}
+WEAK Image *image_check(lua_State *L, int arg) { return *(Image **)luaL_checkudata(L, arg, "brink.Image"); }
+WEAK void *bind_job(lua_State *L, size_t size, void (*work)(Job *), void (*clear)(Job *)) {
+  Job *j = memset(lua_newuserdatauv(L, size, 0), 0, size);
+  j->work = work;
+  (void)clear;
+  return j;
+}
+WEAK int bind_run(lua_State *L, lua_CFunction finish) {
+  Job *j = lua_touserdata(L, -1);
+  j->work(j);
+  return finish(L);
+}
+WEAK void warp_init(Warp *w, int in_w, int in_h) {
+  memset(w, 0, sizeof *w);
+  w->in_w = w->out_w = in_w;
+  w->in_h = w->out_h = in_h;
+}
+WEAK void warp_clear(Warp *w) { (void)w; }
+WEAK bool warp_is_identity(const Warp *w) { return w->n == 0; }
+static bool absent(Err *err) { return err_set(err, ERR_UNSUPPORTED, "warps: not in this build"); }
+WEAK bool warp_copy(Warp *to, const Warp *from, Err *err) { (void)to, (void)from; return absent(err); }
+WEAK bool warp_append(Warp *w, const Warp *next, Err *err) { (void)w; return next->n == 0 || absent(err); }
+WEAK Image *warp_image(const Warp *w, const Image *in, Err *err) { (void)w, (void)in; return absent(err), NULL; }
+WEAK Image *warp_mask(const Warp *w, const Image *in, float o, Err *err) { (void)w, (void)in, (void)o; return absent(err), NULL; }
+WEAK bool warp_point(const Warp *w, double x, double y, double out[2]) { (void)w; out[0] = x, out[1] = y; return true; }
+WEAK void warp_source(const Warp *w, double x, double y, double out[2]) { (void)w; out[0] = x, out[1] = y; }
