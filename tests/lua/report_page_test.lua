@@ -1,0 +1,68 @@
+-- The report page as text: safe, complete, deterministic. SPDX-License-Identifier: MIT
+local t = require "check"
+local page = require "brink.report.page"
+local html = require "brink.report.html"
+local core = require "brink.core"
+
+local pixel = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+
+local function sample_report(name)
+  local curve = {}
+  for k = 0, 20 do
+    local i = k / 20
+    curve[#curve + 1] = { i = i, rise = i * i, lo = math.max(0, i * i - 0.1), hi = math.min(1, i * i + 0.1), n = 50, inferred = k % 3 == 1 }
+  end
+  local function shot(i) return { src = pixel, width = 1, height = 1, i = i, sample = name, label = name, prediction = name, hash = ("ab"):rep(16), physical = "3 px" } end
+  local row = { name = "GaussianBlur", side = "", family = "blur", doc = name, curve = curve, onset = { i = 0.15, lo = 0.1, hi = 0.2, physical = "3 px" },
+    break_ = { i = 0.7, lo = 0.6, hi = 0.8, physical = "14 px" }, islands = { { 0.9, 1 } }, units = { "0", "5", "10", "15", "20", name = "sigma, px" },
+    first_failure = shot(0.2), last_success = shot(0.7), strip = { shot(0), shot(0.5), shot(1) },
+    per_class = { { name = name, n = 3, onset = 0.1, break_ = 0.5 }, { name = "b", n = 4 } } }
+  local never = { name = "Hue", side = "+", family = "colour", doc = "turns", curve = { { i = 0, rise = 0 }, { i = 1, rise = 0.01 } } }
+  return { title = "t " .. name, lead = name, facts = { { "images", "50" } }, classes = { name, "b" }, rows = { row, never },
+    failures = { { name, name } }, settings = { { "seed", "1" } }, settings_used = { onset = 0.02, break_at = 0.49 } }
+end
+
+t.test("the same table gives the same bytes", function()
+  t.eq(page.render(sample_report("a")), page.render(sample_report("a")))
+end)
+
+t.test("names cannot become markup, script or break out of attributes", function()
+  local evil = "</title></style><script>alert(1)</script>\"' onerror=alert(1) <img src=x>\u{202E}\0\xff{{title}}"
+  local text = page.render(sample_report(evil))
+  t.ok(not text:find("<script", 1, true))
+  t.ok(not text:find("<img src=x", 1, true))
+  t.ok(not text:find("\u{202E}", 1, true) and not text:find("\0", 1, true))
+  t.ok(utf8.len(text), "the page is UTF-8")
+  t.ok(not text:find('"[^"<>]*\' onerror'), "no raw quote in an attribute")
+end)
+
+t.test("the naughty strings stay text", function()
+  local list = t.shared("corpora/names")
+  for _, file in ipairs(core.file.list(list)) do
+    local text = core.file.read(list .. "/" .. file)
+    for line in text:gmatch("[^\n]+") do
+      local e = html.escape(line)
+      t.ok(not e:find("[<>\"']") and utf8.len(e), line)
+    end
+  end
+end)
+
+t.test("no address of a network and no script in the page", function()
+  local text = page.render(sample_report("a")):gsub("http%-equiv", "")
+  t.ok(not text:find("https?:"))
+  t.ok(not text:find("<script"))
+  t.ok(text:find("default%-src 'none'"))
+end)
+
+t.test("everything a reader needs is there", function()
+  local text = page.render(sample_report("zebra"))
+  for _, part in ipairs { "GaussianBlur", "Hue +", "first failure", "last success", "0.15", "0.70", "3 px", "zebra", "per class", "Files that were left out", "Settings", "Not monotone", "Never costs" } do
+    t.ok(text:find(part, 1, true), part)
+  end
+end)
+
+t.test("a template with a missing value raises", function()
+  t.raises(function() html.fill("{{a}}", {}) end, "no value for {{a}}")
+end)
+
+t.done()
