@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#define XXH_STATIC_LINKING_ONLY /* the hash state's size, to keep it on the stack */
+#include <xxhash.h>
+
 #include "base/mem.h"
 
 Image *image_new(int w, int h, int c, ImageType type, bool alpha, Err *err) {
@@ -53,4 +56,47 @@ bool image_equal(const Image *a, const Image *b) {
   for (int y = 0; y < a->h; y++)
     if (memcmp(image_row(a, y), image_row(b, y), image_row_bytes(a))) return false;
   return true;
+}
+
+static uint8_t *put32(uint8_t *p, uint32_t v) {
+  for (int i = 0; i < 4; i++) *p++ = (uint8_t)(v >> (8 * i));
+  return p;
+}
+
+Hash image_hash(const Image *im) {
+  uint8_t head[20], *p = head;
+  p = put32(p, (uint32_t)im->w);
+  p = put32(p, (uint32_t)im->h);
+  p = put32(p, (uint32_t)im->c);
+  p = put32(p, (uint32_t)im->type);
+  put32(p, im->alpha);
+  XXH3_state_t state;
+  XXH3_INITSTATE(&state);
+  XXH3_128bits_reset(&state);
+  XXH3_128bits_update(&state, head, sizeof head);
+  for (int y = 0; y < im->h; y++) XXH3_128bits_update(&state, image_row(im, y), image_row_bytes(im));
+  XXH128_hash_t h = XXH3_128bits_digest(&state);
+  return (Hash){.hi = h.high64, .lo = h.low64};
+}
+
+void image_fill(Image *im, const double *v) {
+  for (int x = 0; x < im->w; x++)
+    for (int k = 0; k < im->c; k++) {
+      size_t i = (size_t)x * (size_t)im->c + (size_t)k;
+      if (im->type == IMAGE_F32)
+        image_row_f(im, 0)[i] = (float)v[k];
+      else
+        image_row(im, 0)[i] = !(v[k] > 0) ? 0 : v[k] >= 255 ? 255 : (uint8_t)(v[k] + 0.5);
+    }
+  for (int y = 1; y < im->h; y++) memcpy(image_row(im, y), image_row(im, 0), image_row_bytes(im));
+}
+
+Image *image_crop(const Image *im, int x, int y, int w, int h, Err *err) {
+  if (x < 0 || y < 0 || w < 1 || h < 1 || x > im->w - w || y > im->h - h)
+    return err_set(err, ERR_USAGE, "crop %d %d %d %d reaches outside %d x %d pixels", x, y, w, h, im->w, im->h), NULL;
+  Image *out = image_new(w, h, im->c, im->type, im->alpha, err);
+  const size_t px = (size_t)im->c * image_sample_size(im);
+  if (out)
+    for (int i = 0; i < h; i++) memcpy(image_row(out, i), image_row(im, y + i) + (size_t)x * px, image_row_bytes(out));
+  return out;
 }

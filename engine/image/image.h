@@ -43,9 +43,20 @@ static inline size_t image_sample_size(const Image *im) { return im->type == IMA
 static inline size_t image_row_bytes(const Image *im) { return (size_t)im->w * (size_t)im->c * image_sample_size(im); }
 static inline size_t image_bytes(const Image *im) { return im->stride * (size_t)im->h; }
 
+/* A sample of 0..1 as 0..255, rounded to nearest and clamped; NaN gives 0. */
+static inline uint8_t image_u8_of(float v) {
+  float s = v * 255.0f;
+  return !(s > 0.0f) ? 0 : s >= 255.0f ? 255 : (uint8_t)(s + 0.5f);
+}
+
 /* Other type or channel count. Grey from colour is Rec. 601 luma (299 587 114) / 1000, rounded;
  * colour from grey repeats it; a missing alpha is opaque, a dropped one is dropped (not blended). */
 Image *image_convert(const Image *im, ImageType type, int c, bool alpha, Err *err);
+
+/* Rec. 601 luma of each pixel of row y in 0..255 (colour channels only; other counts than 1 and 3: their mean).
+ * out has room for w. f32 is not clamped. */
+void image_luma_u8(const Image *im, int y, uint8_t *out);  /* f32 rounded and clamped */
+void image_luma_f32(const Image *im, int y, float *out);   /* u8 gives whole numbers */
 
 /* Identity of the pixels: shape, type and samples, padding not. */
 Hash image_hash(const Image *im);
@@ -67,5 +78,20 @@ bool image_distance(const Image *a, const Image *b, double *out, Err *err);
 
 /* Structural similarity on luma, 8x8 windows at stride 4, Wang et al. 2004 constants; 1 for equal. */
 bool image_ssim(const Image *a, const Image *b, double *out, Err *err);
+
+/* Arithmetic on samples; colour channels only, alpha is a's. u8 saturates, with 255 as full scale in products.
+ * Shapes and types must agree (ERR_USAGE); b of one channel goes with every colour of a. */
+typedef enum ImageOp { IMAGE_ADD, IMAGE_SUB, IMAGE_MUL } ImageOp;
+Image *image_combine(const Image *a, const Image *b, ImageOp op, Err *err);
+/* v * mul + add in sample units (u8 rounded and clamped), colour channels only. */
+Image *image_scale(const Image *a, double mul, double add, Err *err);
+/* a + (b - a) * weight, weight 0..1; with a mask (1 channel, same w and h) weighted by it as well. All channels. */
+Image *image_blend(const Image *a, const Image *b, double weight, const Image *mask, Err *err);
+/* Copy of a with b drawn at (x, y), clipped; b's alpha, if it has one and a has none, covers. */
+Image *image_paste(const Image *a, const Image *b, int x, int y, Err *err);
+/* The part [x, x+w) x [y, y+h), which must lie inside (ERR_USAGE). */
+Image *image_crop(const Image *im, int x, int y, int w, int h, Err *err);
+/* Fill every sample of channels 0..c-1 with v[k] (sample units; u8 rounded and clamped). Only before the image is shared. */
+void image_fill(Image *im, const double *v);
 
 #endif

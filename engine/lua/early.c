@@ -8,13 +8,6 @@
 
 typedef struct Early { Job job; void (*clear)(Job *); } Early;
 
-WEAK void image_push(lua_State *L, Image *im) {
-  Image **box = lua_newuserdatauv(L, sizeof *box, 0);
-  *box = im;
-  luaL_newmetatable(L, "brink.Image");
-  lua_setmetatable(L, -2);
-}
-WEAK Image *image_check(lua_State *L, int arg) { return *(Image **)luaL_checkudata(L, arg, "brink.Image"); }
 WEAK void *bind_job(lua_State *L, size_t size, void (*work)(Job *), void (*clear)(Job *)) {
   Job *j = memset(lua_newuserdatauv(L, size, 0), 0, size);
   j->work = work;
