@@ -1,0 +1,48 @@
+--- Contact sheets: pictures side by side with their captions.
+-- SPDX-License-Identifier: MIT
+local core = require "brink.core"
+local text = require "brink.text"
+
+local M = {}
+
+local PAPER, GAP = 32, 8
+
+--- Any picture as opaque RGB u8: grey is spread, alpha shows the paper, f32 is 0..1.
+local function rgb(image)
+  if image.type ~= "u8" then image = image:convert { type = "u8" } end
+  if image.channels ~= 3 or image.alpha then image = image:convert { channels = 3, alpha = false } end
+  return image
+end
+
+--- One image of many: tiles = { { image =, caption = "text" or list of lines }, ... } in reading order.
+-- opts.columns (default by count: up to 6), opts.tile: longer side of a tile in pixels (240).
+-- Returns a new RGB u8 image.
+function M.make(tiles, opts)
+  opts = opts or {}
+  local size = opts.tile or 240
+  local columns = math.min(opts.columns or (#tiles <= 6 and #tiles or math.min(6, math.ceil(math.sqrt(#tiles)))), #tiles)
+  local pictures, width, height, lines = {}, 1, 1, 0
+  for k, tile in ipairs(tiles) do
+    local image = rgb(tile.image)
+    local shrink = math.min(1, size / math.max(image.width, image.height))
+    local w, h = math.max(1, math.floor(image.width * shrink + 0.5)), math.max(1, math.floor(image.height * shrink + 0.5))
+    if w ~= image.width or h ~= image.height then image = image:resize(w, h) end
+    pictures[k] = image
+    width, height = math.max(width, w), math.max(height, h)
+    lines = math.max(lines, type(tile.caption) == "table" and #tile.caption or tile.caption and 1 or 0)
+  end
+  if lines > 0 then width = math.max(width, 120) end
+  local step_x, step_y = width + GAP, height + lines * (text.height + 1) + GAP
+  local sheet = core.image.new(columns * step_x + GAP, math.ceil(#tiles / columns) * step_y + GAP, 3, "u8", PAPER)
+  for k, tile in ipairs(tiles) do
+    local x, y = GAP + (k - 1) % columns * step_x, GAP + (k - 1) // columns * step_y
+    sheet = sheet:paste(pictures[k], x, y)
+    local caption = type(tile.caption) == "string" and { tile.caption } or tile.caption or {}
+    for n, line in ipairs(caption) do
+      sheet = sheet:paste(text.strip(line, width, 1, 235, PAPER), x, y + pictures[k].height + 2 + (n - 1) * (text.height + 1))
+    end
+  end
+  return sheet
+end
+
+return M
