@@ -29,7 +29,7 @@ function M.name(word, names)
     local n = name:lower()
     local d = distance(w, n)
     if #w >= 3 and n:sub(1, #w) == w then d = math.min(d, 1) end
-    if d <= math.max(1, (math.max(#w, #n)) // 3) and (not score or d < score) then best, score = name, d end
+    if d <= math.max(1, (math.max(#w, #n) + 2) // 3) and (not score or d < score) then best, score = name, d end
   end
   return best
 end

@@ -71,11 +71,12 @@ function M.strip(text, width, scale, ink, paper)
   scale, ink, paper = scale or 1, ink or 235, paper or 32
   local columns = math.max(0, width // (M.width * scale))
   if utf8.len(text) and utf8.len(text) > columns then text = text:sub(1, (utf8.offset(text, columns + 1) or 1) - 1) end
-  local strip = core.image.new(math.max(1, width), M.height * scale, 3, "u8", paper)
+  local boxes = {}
   for _, run in ipairs(M.runs(text)) do
-    strip = strip:paste(core.image.new(run[3] * scale, scale, 3, "u8", ink), run[1] * scale, run[2] * scale)
+    for _, v in ipairs { run[1] * scale, run[2] * scale, run[3] * scale, scale } do boxes[#boxes + 1] = v end
   end
-  return strip
+  local strip = core.image.new(math.max(1, width), M.height * scale, 3, "u8", paper)
+  return #boxes > 0 and strip:run { { op = "erase_many", boxes = boxes, value = ink } } or strip
 end
 
 return M

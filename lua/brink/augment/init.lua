@@ -168,7 +168,10 @@ function M.plan(name, i, ctx, overrides)
   end
   if row:is_off(params) then return {}, params end
   if not ctx.rng then ctx = ctx:keyed(row) end
-  return row:plan(params, ctx), params
+  local list = row:plan(params, ctx)
+  local ok, why = pcall(core.plan.new, list)
+  if not ok then raise("%s: %s", row.name, (tostring(why):gsub("^[^\n]-:%d+: ", ""))) end
+  return list, params
 end
 
 --- One effect as a person writes it: name, intensity or parameters.

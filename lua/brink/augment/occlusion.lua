@@ -8,7 +8,7 @@ return function(augmentation)
     plan = function(p, ctx)
       local side = math.sqrt(p.area)
       local w, h = ctx.width * side, ctx.height * side
-      return { { op = "erase", x = ctx.rng:uniform() * (ctx.width - w), y = ctx.rng:uniform() * (ctx.height - h), width = w, height = h } }
+      return { { op = "erase", x = ctx.rng:uniform() * (ctx.width - w), y = ctx.rng:uniform() * (ctx.height - h), w = w, h = h } }
     end,
   }
 end

@@ -165,7 +165,7 @@ local function check_param(fail, name, given, signed)
     p.hi = p.hi or math.max(p.off, p.full, p.minus or p.off)
   end
   if p.lo > p.hi then fail("%s.lo: %s is above hi, %s", where, num(p.lo), num(p.hi)) end
-  for _, f in ipairs { "off", "full", "minus", "value" } do check_inside(fail, where, p, f) end
+  for _, f in ipairs(p.value and { "value" } or { "off", "full", "minus" }) do check_inside(fail, where, p, f) end
   if type(p.law) == "function" then
     for _, i in ipairs(signed and { -1, -0.5, 0.5, 1 } or { 0.5, 1 }) do
       local v = p.law(i)
