@@ -9,6 +9,7 @@
 #include "lua/bind.h"
 
 static int traceback(lua_State *L) {
+  if (lua_type(L, 1) == LUA_TTABLE && lua_getfield(L, 1, "exit") == LUA_TNUMBER) return lua_settop(L, 1), 1; /* an interruption */
   const char *msg = lua_tostring(L, 1);
   if (!msg) msg = luaL_tolstring(L, 1, NULL);
   luaL_traceback(L, L, msg, 1);
@@ -21,6 +22,8 @@ static int run(lua_State *L) {
   char **argv = lua_touserdata(L, 2);
   luaL_openlibs(L);
   luaL_requiref(L, "brink", luaopen_brink, 0);
+  bind_signals(L, true);
+  bind_breakable(L, L);
   lua_createtable(L, argc, 1);
   for (int i = 0; i < argc; i++) {
     lua_pushstring(L, argv[i]);
@@ -50,10 +53,15 @@ int main(int argc, char **argv) {
   lua_pushinteger(L, argc);
   lua_pushlightuserdata(L, argv);
   int code = 8;
-  if (lua_pcall(L, 2, 1, 1) == LUA_OK)
+  if (lua_pcall(L, 2, 1, 1) == LUA_OK) {
     code = (int)lua_tointeger(L, -1);
-  else
+  } else if (lua_istable(L, -1)) {
+    lua_pushliteral(L, "exit");
+    lua_rawget(L, -2);
+    code = (int)lua_tointeger(L, -1);
+  } else {
     fprintf(stderr, "brink: %s\n", lua_tostring(L, -1));
+  }
   lua_close(L);
   return code;
 }

@@ -33,14 +33,22 @@ int plan_run_at(lua_State *L, int plan, int image, bool fuse);
 /* The `fuse` field of an options table at arg: true when absent. */
 bool plan_fuse_option(lua_State *L, int arg);
 
-/* A job living in a userdata (freed by the collector, which waits while it runs). The struct starts with a Job.
- * clear releases what the struct owns. */
+/* A job living in a userdata (freed by the collector, which waits while it runs), pushed. The struct starts with a Job
+ * and is zeroed. clear (NULL: nothing to do) releases what the struct owns. What a job refers to stays alive while
+ * it is in the caller's arguments or the job's user value. */
 void *bind_job(lua_State *L, size_t size, void (*work)(Job *), void (*clear)(Job *));
 /* Run the job at stack top: inside a scheduler task it yields, else it blocks. Then `finish` is called with the job
  * userdata at stack top and pushes the results: use as `return bind_run(L, finish);` */
 int bind_run(lua_State *L, lua_CFunction finish);
 /* The Loop of this state (made on first use). */
 Loop *bind_loop(lua_State *L);
+/* Take over the signals that end a run (see loop_signals). The first one then raises an interruption, a table with
+ * exit = 128 + signal, in the Lua thread named by bind_breakable, and breaks brink.map off in any case. */
+bool bind_signals(lua_State *L, bool on); /* whether that changed anything */
+/* thread: the Lua thread a signal may break, NULL: none. Returns the one before. */
+lua_State *bind_breakable(lua_State *L, lua_State *thread);
+/* Forget an interruption (the REPL goes on). */
+void bind_clear_interruption(lua_State *L);
 
 /* Collector pressure for memory Lua cannot see. */
 void bind_account(lua_State *L, size_t bytes);
