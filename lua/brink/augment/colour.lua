@@ -15,15 +15,15 @@ return function(augmentation)
   }
   augmentation {
     name = "Saturate", family = "colour", weight = 0.5, conflicts = { "Desaturate" },
-    doc = "Stronger colours: multiply the saturation.",
+    doc = "Stronger colours: multiply the saturation; hue and value stay.",
     params = { factor = { unit = "times", off = 1, full = 8, lo = 1, hi = 16, law = "geometric" } },
     plan = function(p) return { { op = "saturation", factor = p.factor } } end,
   }
   augmentation {
     name = "Desaturate", family = "colour", weight = 0.5, aliases = { "Grayscale", "Greyscale" },
-    doc = "Weaker colours, down to grey.",
+    doc = "Weaker colours, down to grey; hue and luma stay.",
     params = { factor = { unit = "times", off = 1, full = 0, lo = 0, hi = 1 } },
-    plan = function(p) return { { op = "saturation", factor = p.factor } } end,
+    plan = function(p) return { { op = "saturation", factor = p.factor, model = "luma" } } end,
   }
   for _, channel in ipairs { "Red", "Green", "Blue" } do
     local word, key = channel:lower(), channel:sub(1, 1):lower()

@@ -239,6 +239,7 @@ for _, family in ipairs(FAMILIES) do
 end
 for _, family in ipairs(FAMILIES) do require("brink.augment." .. family)(M.define) end
 loading = false
+core.image.methods.apply = M.apply
 for _, row in ipairs(declared) do
   local place = row.place
   link(row, function(format, ...) error(("%s: %s.%s"):format(place, row.name, format:format(...)), 0) end)
