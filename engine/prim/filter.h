@@ -34,5 +34,7 @@ bool gaussian_rows(const Image *in, double sigma, BlurSink sink, void *data, Err
 Image *gaussian_apply(const Step *s, const Image *in, Err *err);
 Image *unsharp_apply(const Step *s, const Image *in, Err *err);
 Image *box_apply(const Step *s, const Image *in, Err *err);
+Image *motion_apply(const Step *s, const Image *in, Err *err);
+Image *defocus_apply(const Step *s, const Image *in, Err *err);
 
 #endif
