@@ -4,9 +4,9 @@
  * the two ends counting by the fraction that is covered. Short lines are
  * antialiased: at each step the two pixels across it share the weight. That is
  * two taps a step, eight taps a sweep, in 16-bit sums. From LONG steps on the
- * digital line x + floor(y slope) takes over: neighbours on it differ by one
- * pixel entering and one leaving, so the cost no longer grows with the length,
- * and the rounding across, at most half a pixel, averages out over the steps.
+ * digital line x + floor(y slope + phase) takes over, the mean of four phases:
+ * neighbours on such a line differ by one pixel entering and one leaving, so the
+ * cost no longer grows with the length.
  * SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <string.h>
@@ -88,97 +88,107 @@ static bool short_line(const Image *in, Image *out, const Line *l, Err *err) {
   return ok;
 }
 
-/* The long line, steep: rows are steps. sum[] holds whole steps around the current row; u8 sums are exact in
- * double as well, but integers are twice as fast. */
+/* The long line, steep: rows are steps. sum[j] holds the whole steps around the current row on the digital line
+ * of phase j. Over all phases the digital lines are the antialiased one; four bring it to a quarter of a weight. */
+enum { PHASES = 4 };
+
 typedef struct Run {
   const Line *line;
   const uint8_t *data; /* padded image */
-  size_t stride, px, c;
-  int w, h;
+  size_t stride, px, c, n;
+  int h;
+  void *sum[PHASES];   /* uint32_t for u8, double for f32; owned */
 } Run;
 
-static int path(const Run *r, int y) { return (int)floor(y * r->line->slope); }
+static int path(const Run *r, int phase, int y) { return (int)floor(y * r->line->slope + (phase + 0.5) / PHASES); }
 
-/* The row at step y, seen from the path that passes column 0 in row `from`. */
-static const uint8_t *seen(const Run *r, int y, int from) {
-  return r->data + (size_t)reflect(y, r->h) * r->stride + (ptrdiff_t)(path(r, y) - path(r, from)) * (ptrdiff_t)r->px;
+/* The row at step y, seen from the line of this phase that passes column 0 in row `from`. */
+static const void *seen(const Run *r, int phase, int y, int from) {
+  return r->data + (size_t)reflect(y, r->h) * r->stride + (ptrdiff_t)(path(r, phase, y) - path(r, phase, from)) * (ptrdiff_t)r->px;
 }
 
 KERNEL static void slide_u8(uint32_t *restrict sum, const uint8_t *in, const uint8_t *out, size_t n) {
   for (size_t i = 0; i < n; i++) sum[i] += (uint32_t)in[i] - out[i];
 }
 
-KERNEL static void mean_u8(const uint32_t *sum, const uint8_t *a, const uint8_t *b, float part, float scale, uint8_t *restrict out, size_t n) {
-  for (size_t i = 0; i < n; i++) out[i] = (uint8_t)(int)(((float)(int)sum[i] + part * (float)(a[i] + b[i])) * scale + 0.5f);
-}
-
 KERNEL static void slide_f32(double *restrict sum, const float *in, const float *out, size_t n) {
   for (size_t i = 0; i < n; i++) sum[i] += (double)in[i] - (double)out[i];
 }
 
-KERNEL static void mean_f32(const double *sum, const float *a, const float *b, double part, double scale, float *restrict out, size_t n) {
-  for (size_t i = 0; i < n; i++) out[i] = (float)((sum[i] + part * ((double)a[i] + (double)b[i])) * scale);
+/* Mean over the phases; a and b are the steps that count partly. */
+KERNEL static void mean_u8(void *const sum[PHASES], const void *const a[PHASES], const void *const b[PHASES], float part, float scale,
+                           uint8_t *restrict out, size_t n) {
+  const uint32_t *s0 = sum[0], *s1 = sum[1], *s2 = sum[2], *s3 = sum[3];
+  const uint8_t *a0 = a[0], *a1 = a[1], *a2 = a[2], *a3 = a[3], *b0 = b[0], *b1 = b[1], *b2 = b[2], *b3 = b[3];
+  for (size_t i = 0; i < n; i++) {
+    int ends = a0[i] + a1[i] + a2[i] + a3[i] + b0[i] + b1[i] + b2[i] + b3[i];
+    out[i] = (uint8_t)(int)(((float)(int)(s0[i] + s1[i] + s2[i] + s3[i]) + part * (float)ends) * scale + 0.5f);
+  }
+}
+
+KERNEL static void mean_f32(void *const sum[PHASES], const void *const a[PHASES], const void *const b[PHASES], double part, double scale,
+                            float *restrict out, size_t n) {
+  const double *s0 = sum[0], *s1 = sum[1], *s2 = sum[2], *s3 = sum[3];
+  const float *a0 = a[0], *a1 = a[1], *a2 = a[2], *a3 = a[3], *b0 = b[0], *b1 = b[1], *b2 = b[2], *b3 = b[3];
+  for (size_t i = 0; i < n; i++) {
+    double ends = (((double)a0[i] + (double)b0[i]) + ((double)a1[i] + (double)b1[i])) + (((double)a2[i] + (double)b2[i]) + ((double)a3[i] + (double)b3[i]));
+    out[i] = (float)((((s0[i] + s1[i]) + (s2[i] + s3[i])) + part * ends) * scale);
+  }
 }
 
 /* Sums from scratch of samples first..first+n-1 around row y. */
-static void fresh_u8(const Run *r, int y, uint32_t *sum, size_t first, size_t n) {
-  memset(sum + first, 0, n * sizeof *sum);
+static void fresh(const Run *r, bool u8, int phase, int y, size_t first, size_t n) {
+  uint32_t *s = r->sum[phase];
+  double *d = r->sum[phase];
+  if (u8) memset(s + first, 0, n * sizeof *s);
+  else memset(d + first, 0, n * sizeof *d);
   for (int k = -r->line->whole; k <= r->line->whole; k++) {
-    const uint8_t *p = seen(r, y + k, y) + first;
-    for (size_t i = 0; i < n; i++) sum[first + i] += p[i];
+    const void *p = seen(r, phase, y + k, y);
+    for (size_t i = first; i < first + n; i++)
+      if (u8) s[i] += ((const uint8_t *)p)[i];
+      else d[i] += (double)((const float *)p)[i];
   }
 }
 
-static void fresh_f32(const Run *r, int y, double *sum, size_t first, size_t n) {
-  memset(sum + first, 0, n * sizeof *sum);
-  for (int k = -r->line->whole; k <= r->line->whole; k++) {
-    const float *p = (const float *)(const void *)seen(r, y + k, y) + first;
-    for (size_t i = 0; i < n; i++) sum[first + i] += (double)p[i];
-  }
+/* From row y to y + 1: where the line steps across, so do the sums, and a pixel comes in at the side. */
+static void advance(const Run *r, bool u8, int phase, int y) {
+  int whole = r->line->whole, shift = path(r, phase, y + 1) - path(r, phase, y);
+  size_t size = u8 ? sizeof(uint32_t) : sizeof(double), moved = (r->n - r->c) * size;
+  uint8_t *sum = r->sum[phase];
+  if (shift > 0) memmove(sum + r->c * size, sum, moved);
+  if (shift < 0) memmove(sum, sum + r->c * size, moved);
+  const void *in = seen(r, phase, y + 1 + whole, y + 1), *out = seen(r, phase, y - whole, y + 1);
+  if (u8) slide_u8(r->sum[phase], in, out, r->n);
+  else slide_f32(r->sum[phase], in, out, r->n);
+  if (shift) fresh(r, u8, phase, y + 1, shift > 0 ? 0 : r->n - r->c, r->c);
 }
 
-static void run_u8(const Run *r, uint32_t *sum, Image *out) {
+static void run(const Run *r, Image *out) {
   const Line *l = r->line;
-  size_t c = r->c, n = (size_t)r->w * c;
-  float scale = (float)(1 / (2 * l->whole + 1 + 2 * l->part));
-  fresh_u8(r, 0, sum, 0, n);
+  bool u8 = out->type == IMAGE_U8;
+  double scale = 1 / (PHASES * (2 * l->whole + 1 + 2 * l->part));
+  for (int j = 0; j < PHASES; j++) fresh(r, u8, j, 0, 0, r->n);
   for (int y = 0; y < r->h; y++) {
-    mean_u8(sum, seen(r, y - l->whole - 1, y), seen(r, y + l->whole + 1, y), (float)l->part, scale, image_row(out, y), n);
-    int shift = path(r, y + 1) - path(r, y);
-    if (shift > 0) memmove(sum + c, sum, (n - c) * sizeof *sum);
-    if (shift < 0) memmove(sum, sum + c, (n - c) * sizeof *sum);
-    slide_u8(sum, seen(r, y + 1 + l->whole, y + 1), seen(r, y - l->whole, y + 1), n);
-    if (shift) fresh_u8(r, y + 1, sum, shift > 0 ? 0 : n - c, c);
-  }
-}
-
-static void run_f32(const Run *r, double *sum, Image *out) {
-  const Line *l = r->line;
-  size_t c = r->c, n = (size_t)r->w * c;
-  double scale = 1 / (2 * l->whole + 1 + 2 * l->part);
-  fresh_f32(r, 0, sum, 0, n);
-  for (int y = 0; y < r->h; y++) {
-    mean_f32(sum, (const float *)(const void *)seen(r, y - l->whole - 1, y), (const float *)(const void *)seen(r, y + l->whole + 1, y), l->part,
-             scale, image_row_f(out, y), n);
-    int shift = path(r, y + 1) - path(r, y);
-    if (shift > 0) memmove(sum + c, sum, (n - c) * sizeof *sum);
-    if (shift < 0) memmove(sum, sum + c, (n - c) * sizeof *sum);
-    slide_f32(sum, (const float *)(const void *)seen(r, y + 1 + l->whole, y + 1), (const float *)(const void *)seen(r, y - l->whole, y + 1), n);
-    if (shift) fresh_f32(r, y + 1, sum, shift > 0 ? 0 : n - c, c);
+    const void *a[PHASES], *b[PHASES];
+    for (int j = 0; j < PHASES; j++) a[j] = seen(r, j, y - l->whole - 1, y), b[j] = seen(r, j, y + l->whole + 1, y);
+    if (u8) mean_u8(r->sum, a, b, (float)l->part, (float)scale, image_row(out, y), r->n);
+    else mean_f32(r->sum, a, b, l->part, scale, image_row_f(out, y), r->n);
+    for (int j = 0; j < PHASES; j++) advance(r, u8, j, y);
   }
 }
 
 static bool steep_line(const Image *in, Image *out, const Line *l, Err *err) {
-  Run r = {.line = l, .px = image_sample_size(in) * (size_t)in->c, .c = (size_t)in->c, .w = in->w, .h = in->h};
+  size_t c = (size_t)in->c, n = c * (size_t)in->w;
+  Run r = {.line = l, .px = image_sample_size(in) * c, .c = c, .n = n, .h = in->h};
   int pad = (int)ceil((l->whole + 2) * fabs(l->slope)) + 2;
   uint8_t *own;
   r.data = pad_image(in, pad, pad, &r.stride, &own, err);
   if (!r.data) return false;
-  void *sum = mem_alloc((size_t)in->w * r.c, in->type == IMAGE_U8 ? sizeof(uint32_t) : sizeof(double));
-  if (sum && in->type == IMAGE_U8) run_u8(&r, sum, out);
-  else if (sum) run_f32(&r, sum, out);
-  bool ok = sum || err_memory(err);
-  mem_free(sum);
+  bool ok = true;
+  for (int j = 0; j < PHASES; j++) ok = (r.sum[j] = mem_alloc(n, sizeof(double))) && ok;
+  if (ok) run(&r, out);
+  else err_memory(err);
+  for (int j = 0; j < PHASES; j++) mem_free(r.sum[j]);
   mem_free(own);
   return ok;
 }
@@ -219,6 +229,7 @@ Image *motion_apply(const Step *s, const Image *in, Err *err) {
   double length = s->num[0], a = s->num[1] * (FM_PI / 180), dx = fm_cos(a), dy = fm_sin(a);
   Line l = {.flat = fabs(dx) >= fabs(dy)};
   l.slope = l.flat ? dy / dx : dx / dy;
+  if (fabs(l.slope) < 1e-9) l.slope = 0; /* what is left of cos 90 degrees */
   double half = (length * (l.flat ? fabs(dx) : fabs(dy)) - 1) / 2;
   if (half <= 0) return image_copy(in, err);
   l.whole = (int)floor(half);
