@@ -47,7 +47,7 @@ end
 function M.checked(fn, ...)
   local result = table.pack(pcall(fn, ...))
   if not result[1] then
-    if M.of(result[2]) then error(result[2], 0) end
+    if type(result[2]) ~= "string" then error(result[2], 0) end
     M.with(M.usage, "%s", (tostring(result[2]):gsub("^[^\n:]+:%d+: ", "")))
   end
   return table.unpack(result, 2, result.n)

@@ -117,16 +117,22 @@ local function dispatch(args)
   exit.with(exit.usage, "no command %s%s", first, nearest.hint(first, M.commands()))
 end
 
+--- The exit code carried by an error value (ours, or an interruption's), or nil.
+local function code_of(err)
+  local left = exit.of(err)
+  if left then return left.code end
+  return type(err) == "table" and math.type(err.exit) == "integer" and err.exit or nil
+end
+
 --- What the person sees of an error, and the exit code.
 local function report(err)
-  local left = exit.of(err)
-  if left then return "brink: " .. left.message, left.code end
-  local text = type(err) == "table" and err.traceback or tostring(err)
-  return "brink: " .. text, text:find("not enough memory", 1, true) and exit.internal or exit.failure
+  local code, text = code_of(err), tostring(err)
+  if code then return text, code end
+  return text, text:find("not enough memory", 1, true) and exit.internal or exit.failure
 end
 
 local function handler(err)
-  if exit.of(err) then return err end
+  if code_of(err) then return err end
   return debug.traceback(tostring(err), 2)
 end
 
@@ -137,7 +143,7 @@ function M.main(args)
   if not ok then
     local message
     message, code = report(result)
-    io.stderr:write(message, "\n")
+    io.stderr:write("brink: ", message, "\n")
   end
   local flushed, why = io.stdout:flush()
   if not flushed and code == exit.ok then
