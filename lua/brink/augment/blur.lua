@@ -13,7 +13,7 @@ return function(augmentation)
     doc = "The camera moved: average along a straight line; its direction is drawn.", source = "Hendrycks & Dietterich 2019",
     params = { length = { unit = "of short side", off = 0, full = 0.2, lo = 0, hi = 1, law = 1.5 } },
     plan = function(p, ctx)
-      return { { op = "motion", length = p.length * ctx.short_side, angle = ctx.rng:uniform(0, 180) } }
+      return { { op = "motion", length = 1 + p.length * ctx.short_side, angle = ctx.rng:uniform(0, 180) } }
     end,
   }
   augmentation {
