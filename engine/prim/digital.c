@@ -1,4 +1,219 @@
-/* SPDX-License-Identifier: MIT */
+/* Digital damage: compression and lost resolution.
+ * SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "base/mem.h"
+#include "codec/codec.h"
 #include "prim/prim.h"
 
-const Prim PRIM_DIGITAL[] = {{0}};
+/* jpeg { quality, chroma_420 } */
+
+/* Channels first .. first + n - 1 as u8. */
+static Image *planes_take(const Image *in, int first, int n, Err *err) {
+  Image *out = image_new(in->w, in->h, n, IMAGE_U8, false, err);
+  if (!out) return NULL;
+  for (int y = 0; y < in->h; y++) {
+    uint8_t *to = image_row(out, y);
+    const uint8_t *u = image_row(in, y) + first;
+    const float *f = image_row_f(in, y) + first;
+    for (int x = 0; x < in->w; x++, to += n)
+      for (int k = 0; k < n; k++) to[k] = in->type == IMAGE_U8 ? u[x * in->c + k] : sample_u8(f[(size_t)x * (size_t)in->c + (size_t)k] * 255.0f);
+  }
+  return out;
+}
+
+static void planes_put(Image *out, int first, const Image *from) {
+  for (int y = 0; y < out->h; y++) {
+    const uint8_t *v = image_row(from, y);
+    uint8_t *u = image_row(out, y) + first;
+    float *f = image_row_f(out, y) + first;
+    for (int x = 0; x < out->w; x++, v += from->c)
+      for (int k = 0; k < from->c; k++) {
+        size_t at = (size_t)x * (size_t)out->c + (size_t)k;
+        if (out->type == IMAGE_U8)
+          u[at] = v[k];
+        else
+          f[at] = (float)v[k] * (1.0f / 255.0f);
+      }
+  }
+}
+
+/* Encode and decode in memory. */
+static Image *recompress(const Image *in, int quality, bool chroma_420, Err *err) {
+  const EncodeOptions how = {.format = "jpeg", .quality = quality, .chroma_420 = chroma_420, .level = -1};
+  const CodecLimits limits = {.pixels = UINT64_MAX, .side = IMAGE_SIDE_MAX, .scan_pixels = UINT64_MAX, .scans = 500, .bytes = UINT64_MAX};
+  const DecodeOptions back = {.limits = &limits};
+  Image *out = NULL;
+  Buf b;
+  buf_init(&b);
+  if (codec_encode(in, &how, &b, err)) out = codec_decode(b.data, b.n, "jpeg", &back, NULL, err);
+  buf_clear(&b);
+  if (out && (out->w != in->w || out->h != in->h || out->c != in->c || out->type != IMAGE_U8)) {
+    image_unref(out);
+    return err_set(err, ERR_INTERNAL, "jpeg: %d x %d x %d came back as another shape", in->w, in->h, in->c), NULL;
+  }
+  return out;
+}
+
+static Image *jpeg_apply(const Step *s, const Image *in, Err *err) {
+  int colours = image_colours(in), n = colours == 3 ? 3 : 1; /* other counts: each channel as a grey picture */
+  Image *out = image_copy(in, err);
+  for (int first = 0; out && first < colours; first += n) {
+    Image *part = planes_take(in, first, n, err);
+    Image *back = part ? recompress(part, (int)(s->num[0] + 0.5), s->num[1] != 0, err) : NULL;
+    if (back)
+      planes_put(out, first, back);
+    else
+      image_unref(out), out = NULL;
+    image_unref(part);
+    image_unref(back);
+  }
+  return out;
+}
+
+/* downscale { factor, up } and pixelate { size }: means over cells of `factor` pixels that lie where they lie, whole
+ * pixels or not, and then the cells drawn at full size again. So 1.01 already does a little, and 1 nothing at all. */
+
+/* One axis of n pixels and cells of f pixels. */
+typedef struct Axis {
+  int n, cells;
+  int *cell;       /* n: the cell that pixel begins in */
+  float *here;     /* n: the pixel's weight in it */
+  float *next;     /* n: and in the one after it */
+  int *from;       /* n: drawing: left neighbour */
+  float *mix;      /* n: drawing: part of the right one */
+  void *memory;    /* owned: all of the above */
+} Axis;
+
+static bool axis_init(Axis *a, int n, double f, bool linear, Err *err) {
+  a->n = n;
+  a->cells = (int)ceil(n / f);
+  a->memory = mem_alloc((size_t)n, 2 * sizeof(int) + 3 * sizeof(float));
+  if (!a->memory) return err_memory(err);
+  a->cell = a->memory;
+  a->from = a->cell + n;
+  a->here = (float *)(void *)(a->from + n);
+  a->next = a->here + n;
+  a->mix = a->next + n;
+  for (int x = 0; x < n; x++) {
+    int j = (int)floor(x / f);
+    if (j > a->cells - 1) j = a->cells - 1;
+    double end = (j + 1) * f, after = end + f < n ? f : n - end;
+    double here = end < x + 1 ? end - x : 1;
+    a->cell[x] = j;
+    a->here[x] = (float)(here / ((end < n ? end : n) - j * f));
+    a->next[x] = here < 1 && j + 1 < a->cells ? (float)((1 - here) / after) : 0.0f;
+    double at = linear ? (x + 0.5) / f - 0.5 : floor((x + 0.5) / f);
+    at = at > 0 ? at < a->cells - 1 ? at : a->cells - 1 : 0;
+    a->from[x] = (int)at < a->cells - 1 ? (int)at : a->cells - 1;
+    a->mix[x] = (float)(at - a->from[x]);
+  }
+  return true;
+}
+
+/* Add a row's samples, as means over the cells across, to out (cells * colours, zeroed). */
+static void gather_row(float *restrict out, const Image *in, int y, const Axis *a) {
+  int c = in->c, colours = image_colours(in);
+  const uint8_t *u = image_row(in, y);
+  const float *f = image_row_f(in, y);
+  for (int x = 0; x < a->n; x++) {
+    float *o = out + (size_t)a->cell[x] * (size_t)colours, here = a->here[x], next = a->next[x];
+    size_t at = (size_t)x * (size_t)c;
+    for (int k = 0; k < colours; k++) {
+      float v = in->type == IMAGE_U8 ? (float)u[at + (size_t)k] : f[at + (size_t)k];
+      o[k] += here * v;
+      if (next > 0.0f) o[colours + k] += next * v;
+    }
+  }
+}
+
+KERNEL static void add_row(float *restrict out, const float *restrict in, float weight, size_t n) {
+  for (size_t i = 0; i < n; i++) out[i] += weight * in[i];
+}
+
+KERNEL static void mix_rows(float *restrict out, const float *restrict a, const float *restrict b, float t, size_t n) {
+  for (size_t i = 0; i < n; i++) out[i] = a[i] + t * (b[i] - a[i]);
+}
+
+static void draw_row(Image *out, int y, const float *row, const Axis *a) {
+  int c = out->c, colours = image_colours(out);
+  uint8_t *u = image_row(out, y);
+  float *f = image_row_f(out, y);
+  for (int x = 0; x < a->n; x++) {
+    const float *p = row + (size_t)a->from[x] * (size_t)colours;
+    const float *q = a->mix[x] > 0.0f ? p + colours : p;
+    size_t at = (size_t)x * (size_t)c;
+    for (int k = 0; k < colours; k++) {
+      float v = p[k] + a->mix[x] * (q[k] - p[k]);
+      if (out->type == IMAGE_U8)
+        u[at + (size_t)k] = sample_u8(v);
+      else
+        f[at + (size_t)k] = v;
+    }
+  }
+}
+
+/* small: rows.cells x across.cells x colours, zeroed; line: one row of it. */
+static void cells_fill(float *small, float *line, const Image *in, const Axis *across, const Axis *down) {
+  size_t n = (size_t)across->cells * (size_t)image_colours(in);
+  for (int y = 0; y < in->h; y++) {
+    float *to = small + (size_t)down->cell[y] * n;
+    memset(line, 0, n * sizeof *line);
+    gather_row(line, in, y, across);
+    add_row(to, line, down->here[y], n);
+    if (down->next[y] > 0.0f) add_row(to + n, line, down->next[y], n);
+  }
+}
+
+static void cells_draw(Image *out, const float *small, float *line, const Axis *across, const Axis *down) {
+  size_t n = (size_t)across->cells * (size_t)image_colours(out);
+  for (int y = 0; y < out->h; y++) {
+    const float *a = small + (size_t)down->from[y] * n, *b = down->mix[y] > 0.0f ? a + n : a;
+    mix_rows(line, a, b, down->mix[y], n);
+    draw_row(out, y, line, across);
+  }
+}
+
+static Image *through_cells(const Image *in, double factor, bool linear, Err *err) {
+  Image *out = image_copy(in, err); /* alpha stays */
+  if (!out || factor == 1) return out;
+  Axis across = {0}, down = {0};
+  float *small = NULL, *line = NULL;
+  bool ok = axis_init(&across, in->w, factor, linear, err) && axis_init(&down, in->h, factor, linear, err);
+  if (ok) {
+    size_t n = (size_t)across.cells * (size_t)image_colours(in);
+    small = mem_calloc(n * (size_t)down.cells, sizeof *small);
+    line = mem_alloc(n, sizeof *line);
+    ok = (small && line) || err_memory(err);
+  }
+  if (ok) {
+    cells_fill(small, line, in, &across, &down);
+    cells_draw(out, small, line, &across, &down);
+  } else {
+    image_unref(out);
+    out = NULL;
+  }
+  mem_free(small);
+  mem_free(line);
+  mem_free(across.memory);
+  mem_free(down.memory);
+  return out;
+}
+
+static Image *downscale_apply(const Step *s, const Image *in, Err *err) { return through_cells(in, s->num[0], s->num[1] == 0, err); }
+static Image *pixelate_apply(const Step *s, const Image *in, Err *err) { return through_cells(in, s->num[0], false, err); }
+
+static const char *const up_choices[] = {"linear", "nearest", NULL};
+
+const Prim PRIM_DIGITAL[] = {
+    {.name = "jpeg", .doc = "compress and decompress", .source = "Hendrycks & Dietterich 2019", .kind = PRIM_AREA, .apply = jpeg_apply,
+     .params = {{.name = "quality", .type = PARAM_NUM, .lo = 1, .hi = 100, .def = NAN, .unit = "1..100", .doc = "of libjpeg, to the nearest whole number; 100 is near the original but not it"},
+                {.name = "chroma_420", .type = PARAM_BOOL, .lo = 0, .hi = 1, .def = 1, .unit = "", .doc = "colour at half resolution"}}},
+    {.name = "downscale", .doc = "make smaller (means) and as large as before again", .source = "", .kind = PRIM_AREA, .apply = downscale_apply,
+     .params = {{.name = "factor", .type = PARAM_NUM, .lo = 1, .hi = 64, .def = NAN, .unit = "times", .doc = "smaller by; any number"},
+                {.name = "up", .type = PARAM_ENUM, .lo = 0, .hi = 1, .def = 0, .unit = "", .doc = "how it is enlarged", .choices = up_choices}}},
+    {.name = "pixelate", .doc = "draw in large pixels", .source = "", .kind = PRIM_AREA, .apply = pixelate_apply,
+     .params = {{.name = "size", .type = PARAM_NUM, .lo = 1, .hi = 4096, .def = NAN, .unit = "px", .doc = "side of a large pixel; any number"}}},
+    {0}};

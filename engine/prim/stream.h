@@ -28,8 +28,8 @@ void stream_unit(float *out, uint64_t key, uint32_t lane, int y, int first, int 
 /* Uniform in (-1,1), odd multiples of 2^-16, from halves: symmetric, never 0. */
 void stream_signed(float *out, uint64_t key, uint32_t lane, int y, int first, int n);
 /* Normal(0,1) from halves: the quantile at the middle of 65,536 equally likely bins, from a table of
- * 16-bit steps. Symmetric, deviation 1 within 1e-6, |z| <= 4.17 (true mass beyond: 3e-5), distribution function
- * within 2^-16 of the true one, each value within 1e-4 of its quantile. */
+ * 16-bit steps. Symmetric, deviation 1 within 1e-6, |z| <= 4.33 (true mass beyond: 1.5e-5), distribution function
+ * within 2^-15 of the true one. */
 void stream_normal(float *out, uint64_t key, uint32_t lane, int y, int first, int n);
 /* The value stream_normal gives for a half. */
 float stream_quantile(uint16_t half);
