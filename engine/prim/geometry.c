@@ -1,4 +1,242 @@
-/* SPDX-License-Identifier: MIT */
-#include "prim/prim.h"
+/* Geometry: what moves pixels. Each row fills a Warp and nothing else, so masks,
+ * boxes and points move with the picture.
+ *
+ * Angles in degrees, counter-clockwise positive as seen on the screen (y down).
+ * Where the result shows what the picture does not have, `border` decides.
+ * SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <string.h>
 
-const Prim PRIM_GEOMETRY[] = {{0}};
+#include "base/fmath.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "prim/prim.h"
+#include "prim/resample.h"
+
+static const char *const INTERPS[] = {"nearest", "linear", "cubic", "area", NULL};
+static const char *const BORDERS[] = {"constant", "replicate", "reflect", "wrap", NULL};
+static const char *const AXES[] = {"h", "v", NULL};
+
+#define PIXELS ((double)IMAGE_SIDE_MAX)
+#define INTERP_ROW {"interp", PARAM_ENUM, 0, 3, INTERP_LINEAR, "", "how values between pixels are found", INTERPS, false}
+#define BORDER_ROWS(border)                                                                                           \
+  {"border", PARAM_ENUM, 0, 3, border, "", "what lies outside the frame", BORDERS, false},                             \
+  {"fill", PARAM_NUM, 0, 255, 0, "level", "constant border: grey, or the first of three channels", NULL, false},       \
+  {"fill_green", PARAM_NUM, -1, 255, -1, "level", "second channel; -1: as fill", NULL, false},                         \
+  {"fill_blue", PARAM_NUM, -1, 255, -1, "level", "third channel; -1: as fill", NULL, false},                           \
+  {"fill_alpha", PARAM_NUM, 0, 255, 0, "level", "opacity of the fill in pictures that have opacity", NULL, false}
+#define NUM(name, lo, hi, def, unit, doc) {name, PARAM_NUM, lo, hi, def, unit, doc, NULL, false}
+#define INT(name, lo, hi, def, unit, doc) {name, PARAM_INT, lo, hi, def, unit, doc, NULL, false}
+
+static double num(const Step *s, const char *name) { return s->num[prim_param(s->prim, name)]; }
+
+typedef struct Edge {
+  Interp interp;
+  Border border;
+  float fill[4];
+} Edge;
+
+static Edge edge_of(const Step *s) {
+  Edge e = {.interp = INTERP_LINEAR, .border = (Border)num(s, "border")};
+  if (prim_param(s->prim, "interp") >= 0) e.interp = (Interp)num(s, "interp");
+  double first = num(s, "fill"), green = num(s, "fill_green"), blue = num(s, "fill_blue");
+  e.fill[0] = (float)first;
+  e.fill[1] = (float)(green < 0 ? first : green);
+  e.fill[2] = (float)(blue < 0 ? first : blue);
+  e.fill[3] = (float)num(s, "fill_alpha");
+  return e;
+}
+
+static bool push(const Step *s, Warp *out, const double m[9], int w, int h, Err *err) {
+  Edge e = edge_of(s);
+  return warp_homography(out, m, w, h, e.interp, e.border, e.fill, err);
+}
+
+/* x' = a (x - cx) + b (y - cy) + cx and so on, exact where the numbers are. */
+static bool push_about_centre(const Step *s, Warp *out, int w, int h, double a, double b, double c, double d, Err *err) {
+  double x = w / 2.0, y = h / 2.0;
+  double m[9] = {a, b, x - (a * x + b * y), c, d, y - (c * x + d * y), 0, 0, 1};
+  return push(s, out, m, w, h, err);
+}
+
+/* Exact at quarter turns. */
+static void turn(double degrees, double *cosine, double *sine) {
+  double t = degrees - 360.0 * floor(degrees / 360.0 + 0.5), quarter = floor(t / 90.0 + 0.5);
+  double r = (t - 90.0 * quarter) * (FM_PI / 180.0), c = r == 0.0 ? 1.0 : fm_cos(r), n = r == 0.0 ? 0.0 : fm_sin(r);
+  switch (((int)quarter % 4 + 4) % 4) {
+  case 0: *cosine = c; *sine = n; break;
+  case 1: *cosine = -n; *sine = c; break;
+  case 2: *cosine = -c; *sine = -n; break;
+  default: *cosine = n; *sine = -c; break;
+  }
+}
+
+static double tangent(double degrees) { return degrees == 0.0 ? 0.0 : fm_tan(degrees * (FM_PI / 180.0)); }
+
+static int whole(double v) { return (int)(v < 1.0 ? 1.0 : floor(v + 0.5)); }
+
+static bool warp_crop(const Step *s, int w, int h, Warp *out, Err *err) {
+  (void)w, (void)h;
+  double cw = num(s, "w"), ch = num(s, "h"), sx = whole(cw) / cw, sy = whole(ch) / ch;
+  double m[9] = {sx, 0, -num(s, "x") * sx, 0, sy, -num(s, "y") * sy, 0, 0, 1};
+  return push(s, out, m, whole(cw), whole(ch), err);
+}
+
+static bool warp_resize(const Step *s, int w, int h, Warp *out, Err *err) {
+  int nw = (int)num(s, "w"), nh = (int)num(s, "h");
+  double m[9] = {(double)nw / w, 0, 0, 0, (double)nh / h, 0, 0, 0, 1};
+  return warp_homography(out, m, nw, nh, (Interp)num(s, "interp"), BORDER_REPLICATE, NULL, err);
+}
+
+static bool push_copy(Warp *out, const double m[9], int w, int h, Err *err) {
+  return warp_homography(out, m, w, h, INTERP_LINEAR, BORDER_REPLICATE, NULL, err);
+}
+
+static bool warp_flip(const Step *s, int w, int h, Warp *out, Err *err) {
+  bool v = num(s, "axis") != 0.0;
+  double m[9] = {v ? 1 : -1, 0, v ? 0 : w, 0, v ? -1 : 1, v ? h : 0, 0, 0, 1};
+  return push_copy(out, m, w, h, err);
+}
+
+static bool warp_transpose(const Step *s, int w, int h, Warp *out, Err *err) {
+  (void)s;
+  double m[9] = {0, 1, 0, 1, 0, 0, 0, 0, 1};
+  return push_copy(out, m, h, w, err);
+}
+
+static bool warp_rotate90(const Step *s, int w, int h, Warp *out, Err *err) {
+  double m[4][9] = {{1, 0, 0, 0, 1, 0, 0, 0, 1}, {0, 1, 0, -1, 0, w, 0, 0, 1}, {-1, 0, w, 0, -1, h, 0, 0, 1}, {0, -1, h, 1, 0, 0, 0, 0, 1}};
+  int k = ((int)num(s, "k") % 4 + 4) % 4;
+  return push_copy(out, m[k], k & 1 ? h : w, k & 1 ? w : h, err);
+}
+
+static bool warp_rotate(const Step *s, int w, int h, Warp *out, Err *err) {
+  double c, n;
+  turn(num(s, "degrees"), &c, &n);
+  return push_about_centre(s, out, w, h, c, n, -n, c, err);
+}
+
+static bool warp_rotate_fit(const Step *s, int w, int h, Warp *out, Err *err) {
+  double c, n;
+  turn(num(s, "degrees"), &c, &n);
+  double bw = w * fabs(c) + h * fabs(n), bh = w * fabs(n) + h * fabs(c);
+  double k = fmin(w / bw, h / bh);
+  return push_about_centre(s, out, w, h, k * c, k * n, -k * n, k * c, err);
+}
+
+static bool check_affine(const Step *s, Err *err) {
+  return s->n == 6 || s->n == 9 || err_set(err, ERR_USAGE, "affine.matrix: %zu numbers, 6 or 9 expected", s->n);
+}
+
+static bool warp_affine(const Step *s, int w, int h, Warp *out, Err *err) {
+  double m[9] = {0, 0, 0, 0, 0, 0, 0, 0, 1};
+  for (size_t i = 0; i < s->n; i++) m[i] = (double)s->list[i];
+  return push(s, out, m, w, h, err);
+}
+
+static bool warp_translate(const Step *s, int w, int h, Warp *out, Err *err) {
+  double m[9] = {1, 0, num(s, "x"), 0, 1, num(s, "y"), 0, 0, 1};
+  return push(s, out, m, w, h, err);
+}
+
+static bool warp_scale(const Step *s, int w, int h, Warp *out, Err *err) {
+  double k = num(s, "factor"), a = sqrt(num(s, "aspect"));
+  return push_about_centre(s, out, w, h, k * a, 0, 0, k / a, err);
+}
+
+static bool warp_shear(const Step *s, int w, int h, Warp *out, Err *err) {
+  return push_about_centre(s, out, w, h, 1, tangent(num(s, "x")), tangent(num(s, "y")), 1, err);
+}
+
+static bool warp_pad(const Step *s, int w, int h, Warp *out, Err *err) {
+  double left = num(s, "left"), top = num(s, "top");
+  double m[9] = {1, 0, left, 0, 1, top, 0, 0, 1}, nw = w + left + num(s, "right"), nh = h + top + num(s, "bottom");
+  if (nw > PIXELS || nh > PIXELS) return err_set(err, ERR_LIMIT, "pad: %.0f x %.0f is larger than %.0f px", nw, nh, PIXELS);
+  return push(s, out, m, (int)nw, (int)nh, err);
+}
+
+/* Corners of the unit square, clockwise from the top left, moved by the list. */
+static void moved_corners(const Step *s, double x[4], double y[4]) {
+  static const double at[4][2] = {{0, 0}, {1, 0}, {1, 1}, {0, 1}};
+  for (int i = 0; i < 4; i++) {
+    x[i] = at[i][0] + (double)s->list[2 * i];
+    y[i] = at[i][1] + (double)s->list[2 * i + 1];
+  }
+}
+
+static bool check_perspective(const Step *s, Err *err) {
+  if (s->n != 8) return err_set(err, ERR_USAGE, "perspective.corners: %zu numbers, 8 expected", s->n);
+  double x[4], y[4];
+  moved_corners(s, x, y);
+  for (int i = 0; i < 4; i++) {
+    int j = (i + 1) % 4, k = (i + 2) % 4;
+    if ((x[j] - x[i]) * (y[k] - y[j]) - (y[j] - y[i]) * (x[k] - x[j]) < 1e-3)
+      return err_set(err, ERR_USAGE, "perspective.corners: corner %d makes the outline fold, a convex one is expected", j + 1);
+  }
+  return true;
+}
+
+/* Unit square to quadrilateral: Heckbert 1989, section 2.2.3. */
+static bool warp_perspective(const Step *s, int w, int h, Warp *out, Err *err) {
+  double x[4], y[4];
+  moved_corners(s, x, y);
+  double dx1 = x[1] - x[2], dx2 = x[3] - x[2], sx = x[0] - x[1] + x[2] - x[3];
+  double dy1 = y[1] - y[2], dy2 = y[3] - y[2], sy = y[0] - y[1] + y[2] - y[3];
+  double det = dx1 * dy2 - dx2 * dy1, g = (sx * dy2 - dx2 * sy) / det, k = (dx1 * sy - sx * dy1) / det;
+  double m[9] = {x[1] - x[0] + g * x[1], x[3] - x[0] + k * x[3], x[0], y[1] - y[0] + g * y[1], y[3] - y[0] + k * y[3], y[0], g, k, 1};
+  /* from and to pixels */
+  const double scale_in[9] = {1.0 / w, 0, 0, 0, 1.0 / h, 0, 0, 0, 1}, scale_out[9] = {w, 0, 0, 0, h, 0, 0, 0, 1};
+  mat_mul(m, m, scale_in);
+  mat_mul(m, scale_out, m);
+  return push(s, out, m, w, h, err);
+}
+
+#define WARP(name, doc) name, doc, "", PRIM_WARP, false
+
+const Prim PRIM_GEOMETRY[] = {
+    {WARP("crop", "The part x, y, w, h of the picture; parts outside it are border."),
+     {NUM("x", -PIXELS, PIXELS, 0, "px", "left edge; a fraction resamples"), NUM("y", -PIXELS, PIXELS, 0, "px", "top edge"),
+      NUM("w", 1, PIXELS, NAN, "px", "width; the result is rounded to whole pixels"), NUM("h", 1, PIXELS, NAN, "px", "height"),
+      INTERP_ROW, BORDER_ROWS(BORDER_CONSTANT)},
+     NULL, NULL, NULL, warp_crop},
+    {WARP("resize", "To w x h pixels; shrinking is pre-filtered, so nothing aliases."),
+     {INT("w", 1, PIXELS, NAN, "px", "width"), INT("h", 1, PIXELS, NAN, "px", "height"), INTERP_ROW},
+     NULL, NULL, NULL, warp_resize},
+    {WARP("flip", "Mirror left and right (h) or top and bottom (v)."),
+     {{"axis", PARAM_ENUM, 0, 1, 0, "", "h: left and right change places; v: top and bottom", AXES, false}},
+     NULL, NULL, NULL, warp_flip},
+    {WARP("transpose", "Mirror about the main diagonal: rows become columns."), {{0}}, NULL, NULL, NULL, warp_transpose},
+    {WARP("rotate90", "Quarter turns, counter-clockwise."),
+     {INT("k", -3, 3, 1, "quarter turns", "counter-clockwise; negative: clockwise")},
+     NULL, NULL, NULL, warp_rotate90},
+    {WARP("rotate", "Turn about the centre, same canvas: corners leave it."),
+     {NUM("degrees", -1e4, 1e4, NAN, "degrees", "counter-clockwise"), INTERP_ROW, BORDER_ROWS(BORDER_CONSTANT)},
+     NULL, NULL, NULL, warp_rotate},
+    {WARP("rotate_fit", "Turn about the centre and shrink, both axes alike, until the whole picture fits the same canvas."),
+     {NUM("degrees", -1e4, 1e4, NAN, "degrees", "counter-clockwise"), INTERP_ROW, BORDER_ROWS(BORDER_CONSTANT)},
+     NULL, NULL, NULL, warp_rotate_fit},
+    {WARP("affine", "Any affine map or homography, given forward (input to output)."),
+     {{"matrix", PARAM_LIST, -1e9, 1e9, 0, "px", "row-major, 6 numbers (affine) or 9", NULL, false}, INTERP_ROW,
+      BORDER_ROWS(BORDER_CONSTANT)},
+     check_affine, NULL, NULL, warp_affine},
+    {WARP("translate", "Shift."),
+     {NUM("x", -PIXELS, PIXELS, 0, "px", "to the right"), NUM("y", -PIXELS, PIXELS, 0, "px", "down"), INTERP_ROW,
+      BORDER_ROWS(BORDER_CONSTANT)},
+     NULL, NULL, NULL, warp_translate},
+    {WARP("scale", "Zoom about the centre, same canvas."),
+     {NUM("factor", 0.001, 1000, NAN, "times", "above 1 enlarges"),
+      NUM("aspect", 0.01, 100, 1, "times", "extra width over height, area kept"), INTERP_ROW, BORDER_ROWS(BORDER_CONSTANT)},
+     NULL, NULL, NULL, warp_scale},
+    {WARP("shear", "Slant about the centre."),
+     {NUM("x", -85, 85, 0, "degrees", "vertical lines lean by this; down goes right"),
+      NUM("y", -85, 85, 0, "degrees", "horizontal lines lean by this; right goes down"), INTERP_ROW, BORDER_ROWS(BORDER_CONSTANT)},
+     NULL, NULL, NULL, warp_shear},
+    {WARP("perspective", "The four corners moved, straight lines kept straight."),
+     {{"corners", PARAM_LIST, -10, 10, 0, "of width and height", "dx, dy of top left, top right, bottom right, bottom left", NULL, false},
+      INTERP_ROW, BORDER_ROWS(BORDER_CONSTANT)},
+     check_perspective, NULL, NULL, warp_perspective},
+    {WARP("pad", "A margin around the picture."),
+     {INT("left", 0, PIXELS, 0, "px", "columns added"), INT("top", 0, PIXELS, 0, "px", "rows added"),
+      INT("right", 0, PIXELS, 0, "px", "columns added"), INT("bottom", 0, PIXELS, 0, "px", "rows added"), BORDER_ROWS(BORDER_CONSTANT)},
+     NULL, NULL, NULL, warp_pad},
+    {0}};

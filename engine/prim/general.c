@@ -1,0 +1,371 @@
+/* Any mapping: each run of output pixel centres is walked back through all
+ * stages, each frame's border applied on the way, and the input is sampled once.
+ * What a CONSTANT border lets through is kept as a weight per pixel: half
+ * covered at the frame's very edge, nothing half a pixel outside, as a picture
+ * surrounded by its fill colour would be interpolated.
+ *
+ * Shrinking: where the mapping shrinks everywhere, the input is first reduced
+ * by the least factor; what remains locally is supersampled on a regular grid.
+ * SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "base/mem.h"
+#include "prim/resample.h"
+
+enum { FINE_MAX = 16 }; /* samples per output pixel and axis */
+
+typedef struct Walk {
+  const Stage *s;
+  int n;
+  double shrink_x, shrink_y; /* reduced input / input */
+  Sampler sampler;           /* on the reduced input */
+  FieldRow *field;           /* last stage's, NULL when it is a homography */
+  bool even;                 /* affine throughout: the same everywhere */
+  int c;
+  bool partial;              /* some weight of this run is below 1 */
+  double x[RUN], y[RUN];
+  float weight[RUN];
+  float *fill;               /* RUN x c: what borders contribute */
+  float *colour;             /* n x c: fill of each stage */
+  float *sum;                /* RUN x c: supersampling */
+  uint8_t *sample;           /* RUN pixels */
+  uint8_t *fine;             /* samples across and down for each run of a row */
+} Walk;
+
+KERNEL static void walk_affine(const double *m, double *restrict x, double *restrict y, int n) {
+  const double a = m[0], b = m[1], c = m[2], d = m[3], e = m[4], f = m[5];
+  for (int i = 0; i < n; i++) {
+    double px = a * x[i] + b * y[i] + c, py = d * x[i] + e * y[i] + f;
+    x[i] = px;
+    y[i] = py;
+  }
+}
+
+/* Beyond the horizon: far outside. */
+KERNEL static void walk_projective(const double *m, double *restrict x, double *restrict y, int n) {
+  for (int i = 0; i < n; i++) {
+    double w = m[6] * x[i] + m[7] * y[i] + m[8];
+    double px = m[0] * x[i] + m[1] * y[i] + m[2], py = m[3] * x[i] + m[4] * y[i] + m[5];
+    double r = 1.0 / (w > 1e-9 ? w : 1e-9);
+    x[i] = w > 1e-9 ? px * r : -1e9;
+    y[i] = w > 1e-9 ? py * r : -1e9;
+  }
+}
+
+static void walk_field(const Field *f, double *x, double *y, int n) {
+  for (int i = 0; i < n; i++) {
+    double d[2];
+    field_at(f, x[i], y[i], d, NULL);
+    x[i] += d[0];
+    y[i] += d[1];
+  }
+}
+
+/* Not all at least `margin` inside 0..size? */
+KERNEL static bool leaves(const double *x, int n, double size, double margin) {
+  const double lo = margin, hi = size - margin;
+  int out = 0;
+  for (int i = 0; i < n; i++) out |= (x[i] < lo) | (x[i] > hi);
+  return out != 0;
+}
+
+KERNEL static void clamp_all(double *x, int n, double size) {
+  for (int i = 0; i < n; i++) {
+    double v = x[i] > 0.0 ? x[i] : 0.0;
+    x[i] = v < size ? v : size;
+  }
+}
+
+/* Share of the picture at distance x along an axis, 1 half a pixel inside. */
+static inline float covered(double x, double size) {
+  double a = x + 0.5, b = size - x + 0.5;
+  double v = a < b ? a : b;
+  return v <= 0.0 ? 0.0f : v >= 1.0 ? 1.0f : (float)v;
+}
+
+static inline float cover(const Stage *s, double x, double y) {
+  if (s->interp == INTERP_NEAREST) return x >= 0.0 && y >= 0.0 && x < s->in_w && y < s->in_h ? 1.0f : 0.0f;
+  return covered(x, s->in_w) * covered(y, s->in_h);
+}
+
+static void apply_constant(Walk *w, int k, int n) {
+  const Stage *s = &w->s[k];
+  const float *colour = w->colour + (size_t)k * (size_t)w->c;
+  if (!w->partial) {
+    for (int i = 0; i < n; i++) w->weight[i] = 1.0f;
+    memset(w->fill, 0, (size_t)n * (size_t)w->c * sizeof *w->fill);
+    w->partial = true;
+  }
+  for (int i = 0; i < n; i++) {
+    float in = cover(s, w->x[i], w->y[i]);
+    if (in >= 1.0f) continue;
+    float missing = w->weight[i] * (1.0f - in);
+    for (int j = 0; j < w->c; j++) w->fill[(size_t)i * (size_t)w->c + (size_t)j] += missing * colour[j];
+    w->weight[i] *= in;
+  }
+}
+
+static void apply_border(Walk *w, int k, int n) {
+  const Stage *s = &w->s[k];
+  bool soft = s->border == BORDER_CONSTANT && s->interp != INTERP_NEAREST;
+  double margin = soft ? 0.5 : 0.0;
+  if (!leaves(w->x, n, s->in_w, margin) && !leaves(w->y, n, s->in_h, margin)) return;
+  if (s->border == BORDER_CONSTANT) apply_constant(w, k, n);
+  if (s->border == BORDER_REFLECT || s->border == BORDER_WRAP)
+    for (int i = 0; i < n; i++) {
+      w->x[i] = border_fold(w->x[i], s->in_w, s->border);
+      w->y[i] = border_fold(w->y[i], s->in_h, s->border);
+    }
+  clamp_all(w->x, n, s->in_w);
+  clamp_all(w->y, n, s->in_h);
+}
+
+/* Sources of n output points x0 + .5 + dx, y + .5 + dy. */
+static void walk_run(Walk *w, int x0, int y, int n, double dx, double dy) {
+  int k = w->n - 1;
+  w->partial = false;
+  if (w->field && dx == 0.0 && dy == 0.0) {
+    field_row_read(w->field, x0, n, w->x, w->y);
+    apply_border(w, k--, n);
+  } else {
+    for (int i = 0; i < n; i++) {
+      w->x[i] = x0 + i + 0.5 + dx;
+      w->y[i] = y + 0.5 + dy;
+    }
+  }
+  for (; k >= 0; k--) {
+    const Stage *s = &w->s[k];
+    if (s->field) walk_field(s->field, w->x, w->y, n);
+    else if (mat_is_affine(s->back)) walk_affine(s->back, w->x, w->y, n);
+    else walk_projective(s->back, w->x, w->y, n);
+    apply_border(w, k, n);
+  }
+  if (w->shrink_x != 1.0 || w->shrink_y != 1.0)
+    for (int i = 0; i < n; i++) {
+      w->x[i] *= w->shrink_x;
+      w->y[i] *= w->shrink_y;
+    }
+}
+
+/* v * weight + what the borders give. */
+static void add_fill(const Walk *w, int n, uint8_t *dst) {
+  const int c = w->c;
+  float *f = (float *)(void *)dst;
+  for (int i = 0; i < n; i++) {
+    if (w->weight[i] >= 1.0f) continue;
+    const float *fill = w->fill + (size_t)i * (size_t)c;
+    for (int k = 0; k < c; k++) {
+      size_t at = (size_t)i * (size_t)c + (size_t)k;
+      if (w->sampler.im->type == IMAGE_F32) {
+        f[at] = f[at] * w->weight[i] + fill[k];
+      } else {
+        float v = dst[at] * w->weight[i] + fill[k] + 0.5f;
+        dst[at] = v >= 255.0f ? 255 : (uint8_t)v;
+      }
+    }
+  }
+}
+
+/* One sample per pixel into dst. */
+static void sample_once(Walk *w, int n, uint8_t *dst) {
+  int a = 0, b = n;
+  if (w->partial) { /* nothing to read where nothing shows */
+    while (a < b && w->weight[a] <= 0.0f) a++;
+    while (b > a && w->weight[b - 1] <= 0.0f) b--;
+    size_t px = (size_t)w->c * image_sample_size(w->sampler.im);
+    memset(dst, 0, (size_t)a * px);
+    memset(dst + (size_t)b * px, 0, (size_t)(n - b) * px);
+    sample_run(&w->sampler, w->x + a, w->y + a, b - a, dst + (size_t)a * px);
+    add_fill(w, n, dst);
+  } else {
+    sample_run(&w->sampler, w->x, w->y, n, dst);
+  }
+}
+
+/* Mean of nx x ny samples per pixel. */
+static void sample_fine(Walk *w, int x0, int y, int n, int nx, int ny, uint8_t *dst) {
+  const int m = n * w->c;
+  const bool u8 = w->sampler.im->type == IMAGE_U8;
+  const float *f = (const float *)(void *)w->sample;
+  memset(w->sum, 0, (size_t)m * sizeof *w->sum);
+  for (int j = 0; j < ny; j++)
+    for (int i = 0; i < nx; i++) {
+      walk_run(w, x0, y, n, (i + 0.5) / nx - 0.5, (j + 0.5) / ny - 0.5);
+      sample_once(w, n, w->sample);
+      for (int k = 0; k < m; k++) w->sum[k] += u8 ? (float)w->sample[k] : f[k];
+    }
+  const float scale = 1.0f / (float)(nx * ny);
+  for (int k = 0; k < m; k++) {
+    float v = w->sum[k] * scale;
+    if (u8) dst[k] = (uint8_t)(v + 0.5f);
+    else memcpy(dst + (size_t)k * sizeof v, &v, sizeof v);
+  }
+}
+
+/* How far the source moves, in reduced input pixels, per output pixel to the right and down. */
+static void footprint(const Walk *w, double x, double y, double across[2], double down[2]) {
+  double p[4][2];
+  const double at[4][2] = {{x - 0.5, y}, {x + 0.5, y}, {x, y - 0.5}, {x, y + 0.5}};
+  for (int i = 0; i < 4; i++) {
+    p[i][0] = at[i][0];
+    p[i][1] = at[i][1];
+    for (int k = w->n - 1; k >= 0; k--) stage_source(&w->s[k], p[i][0], p[i][1], p[i]);
+  }
+  across[0] = (p[1][0] - p[0][0]) * w->shrink_x;
+  across[1] = (p[1][1] - p[0][1]) * w->shrink_y;
+  down[0] = (p[3][0] - p[2][0]) * w->shrink_x;
+  down[1] = (p[3][1] - p[2][1]) * w->shrink_y;
+}
+
+static int samples_for(double reach) {
+  double n = ceil(reach - 0.6); /* up to 1.6 bilinear's own support does */
+  return !(n > 1.0) ? 1 : n > FINE_MAX ? FINE_MAX : (int)n;
+}
+
+static void samples_at(const Walk *w, double x, double y, int *nx, int *ny) {
+  double a[2], d[2];
+  footprint(w, x, y, a, d);
+  int i = samples_for(sqrt(a[0] * a[0] + a[1] * a[1])), j = samples_for(sqrt(d[0] * d[0] + d[1] * d[1]));
+  if (i > *nx) *nx = i;
+  if (j > *ny) *ny = j;
+}
+
+static bool is_affine(const Walk *w) {
+  for (int k = 0; k < w->n; k++)
+    if (w->s[k].field || !mat_is_affine(w->s[k].back)) return false;
+  return true;
+}
+
+/* The least local reduction anywhere (smaller singular value of the Jacobian), over a grid of places. */
+static double least_shrink(const Walk *w, int out_w, int out_h) {
+  const int grid = w->even ? 1 : 9;
+  double least = INFINITY;
+  for (int j = 0; j < grid; j++)
+    for (int i = 0; i < grid; i++) {
+      double a[2], d[2];
+      footprint(w, (i + 0.5) * out_w / grid, (j + 0.5) * out_h / grid, a, d);
+      double e = a[0] * a[0] + a[1] * a[1] + d[0] * d[0] + d[1] * d[1], det = a[0] * d[1] - a[1] * d[0];
+      double s = (e - sqrt(fmax(e * e - 4.0 * det * det, 0.0))) / 2.0;
+      if (s < least) least = s;
+    }
+  return sqrt(least);
+}
+
+/* Reduce the input when the whole picture shrinks by two or more. */
+static const Image *reduce(Walk *w, const Image *in, int out_w, int out_h, Err *err) {
+  if (w->sampler.interp == INTERP_NEAREST) return image_ref(in);
+  double k = least_shrink(w, out_w, out_h);
+  if (!(k >= 2.0) || isinf(k)) return image_ref(in);
+  int rw = (int)(in->w / k + 0.5), rh = (int)(in->h / k + 0.5);
+  rw = rw < 1 ? 1 : rw;
+  rh = rh < 1 ? 1 : rh;
+  Image *small = resample_shrink(in, rw, rh, err);
+  w->shrink_x = (double)rw / in->w;
+  w->shrink_y = (double)rh / in->h;
+  return small;
+}
+
+static bool open_walk(Walk *w, const Image *in, Err *err) {
+  const Stage *last = &w->s[w->n - 1];
+  const size_t px = (size_t)w->c * sizeof(float);
+  w->fill = mem_alloc(RUN, px);
+  w->sum = mem_alloc(RUN, px);
+  w->sample = mem_alloc(RUN, px);
+  w->colour = mem_alloc((size_t)w->n, px);
+  w->fine = mem_alloc((size_t)last->out_w / RUN + 1, 2);
+  w->even = is_affine(w);
+  if (!w->fill || !w->sum || !w->sample || !w->colour || !w->fine) return err_memory(err);
+  for (int k = 0; k < w->n; k++)
+    for (int j = 0; j < w->c; j++) w->colour[(size_t)k * (size_t)w->c + (size_t)j] = stage_fill(&w->s[k], in, j);
+  if (last->field && !(w->field = field_row_new(last->field, last->out_w, err))) return false;
+  w->sampler.im = reduce(w, in, last->out_w, last->out_h, err);
+  return w->sampler.im != NULL;
+}
+
+static void close_walk(Walk *w) {
+  mem_free(w->fill);
+  mem_free(w->sum);
+  mem_free(w->sample);
+  mem_free(w->fine);
+  mem_free(w->colour);
+  field_row_free(w->field);
+  image_unref(w->sampler.im);
+}
+
+enum { PATCH = 16 }; /* rows that share their numbers of samples */
+
+/* Samples per pixel for each run of the rows y .. y + PATCH - 1. */
+static void plan_patch(Walk *w, const Image *out, int y) {
+  for (int x = 0, k = 0; x < out->w; x += RUN, k += 2) {
+    int n = out->w - x < RUN ? out->w - x : RUN, nx = 1, ny = 1;
+    if (w->sampler.interp != INTERP_NEAREST)
+      for (int i = 0; i < 3; i++) samples_at(w, x + n * (i * 0.5), y + PATCH / 2, &nx, &ny);
+    w->fine[k] = (uint8_t)nx;
+    w->fine[k + 1] = (uint8_t)ny;
+  }
+}
+
+static void run_row(Walk *w, Image *out, int y) {
+  const size_t px = (size_t)out->c * image_sample_size(out);
+  if (y == 0 || (!w->even && y % PATCH == 0)) plan_patch(w, out, y);
+  if (w->field) field_row_set(w->field, y);
+  for (int x = 0, k = 0; x < out->w; x += RUN, k += 2) {
+    int n = out->w - x < RUN ? out->w - x : RUN;
+    uint8_t *dst = image_row(out, y) + (size_t)x * px;
+    if (w->fine[k] * w->fine[k + 1] > 1) {
+      sample_fine(w, x, y, n, w->fine[k], w->fine[k + 1], dst);
+    } else {
+      walk_run(w, x, y, n, 0.0, 0.0);
+      sample_once(w, n, dst);
+    }
+  }
+}
+
+Image *resample_general(const Stage *s, int n, const Image *in, Err *err) {
+  Walk w = {.s = s, .n = n, .shrink_x = 1.0, .shrink_y = 1.0, .c = in->c};
+  Image *out = NULL;
+  w.sampler = (Sampler){.interp = s[0].interp, .wrap = s[0].border == BORDER_WRAP};
+  if (open_walk(&w, in, err)) out = image_new(s[n - 1].out_w, s[n - 1].out_h, in->c, in->type, in->alpha, err);
+  if (out)
+    for (int y = 0; y < out->h; y++) run_row(&w, out, y);
+  close_walk(&w);
+  return out;
+}
+
+static void mask_run(Walk *w, const uint8_t *outside, int n, uint8_t *dst) {
+  const size_t px = (size_t)w->c * image_sample_size(w->sampler.im);
+  sample_run(&w->sampler, w->x, w->y, n, dst);
+  for (int i = 0; w->partial && i < n; i++)
+    if (w->weight[i] < 1.0f) memcpy(dst + (size_t)i * px, outside, px);
+}
+
+Image *warp_mask(const Warp *warp, const Image *mask, float outside, Err *err) {
+  if (mask->w != warp->in_w || mask->h != warp->in_h)
+    return err_set(err, ERR_USAGE, "mask of %d x %d through a warp made for %d x %d", mask->w, mask->h, warp->in_w, warp->in_h), NULL;
+  if (!warp->n) return image_ref(mask);
+  Stage s[WARP_STAGES_MAX];
+  memcpy(s, warp->stage, (size_t)warp->n * sizeof *s);
+  for (int k = 0; k < warp->n; k++) s[k].interp = INTERP_NEAREST;
+  Walk w = {.s = s, .n = warp->n, .shrink_x = 1.0, .shrink_y = 1.0, .c = mask->c};
+  Image *out = NULL;
+  uint8_t *fill = mem_alloc((size_t)mask->c, sizeof(float));
+  for (int k = 0; fill && k < mask->c; k++) {
+    if (mask->type == IMAGE_U8) fill[k] = (uint8_t)(outside < 0.0f ? 0.0f : outside > 255.0f ? 255.0f : outside);
+    else memcpy(fill + (size_t)k * sizeof outside, &outside, sizeof outside);
+  }
+  if (!fill) err_memory(err);
+  else if (open_walk(&w, mask, err)) out = image_new(warp->out_w, warp->out_h, mask->c, mask->type, mask->alpha, err);
+  for (int y = 0; out && y < out->h; y++) {
+    if (w.field) field_row_set(w.field, y);
+    for (int x = 0; x < out->w; x += RUN) {
+      int n = out->w - x < RUN ? out->w - x : RUN;
+      walk_run(&w, x, y, n, 0.0, 0.0);
+      mask_run(&w, fill, n, image_row(out, y) + (size_t)x * (size_t)out->c * image_sample_size(out));
+    }
+  }
+  close_walk(&w);
+  mem_free(fill);
+  return out;
+}

@@ -1,0 +1,267 @@
+/* Which way pixels go. A warp's stages fall into groups: a new group starts
+ * where the kind of interpolation changes, or where a frame in between holds
+ * less than half the resolution of both its sides (someone asked for that
+ * loss). Each group is one resampling, by the cheapest exact way:
+ * copying, separable scaling, or the general walk (general.c).
+ *
+ * Opacity: colours are multiplied by it before and divided after, so that what
+ * cannot be seen does not bleed (Porter & Duff 1984).
+ * SPDX-License-Identifier: MIT */
+#include "prim/resample.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+float stage_fill(const Stage *s, const Image *im, int k) {
+  bool is_alpha = im->alpha && k == im->c - 1;
+  float v = is_alpha ? s->fill[3] : s->fill[image_colours(im) == 3 ? k : 0];
+  return im->type == IMAGE_U8 ? floorf((v < 0 ? 0 : v > 255 ? 255 : v) + 0.5f) : v / 255.0f;
+}
+
+int border_index(int64_t i, int n, Border border) {
+  if (i >= 0 && i < n) return (int)i;
+  if (border == BORDER_CONSTANT) return -1;
+  if (border == BORDER_REPLICATE) return i < 0 ? 0 : n - 1;
+  int64_t period = border == BORDER_WRAP ? n : 2 * (int64_t)n;
+  i %= period;
+  if (i < 0) i += period;
+  return (int)(i < n ? i : period - 1 - i);
+}
+
+double border_fold(double x, double n, Border border) {
+  if (x >= 0.0 && x <= n) return x;
+  double period = border == BORDER_WRAP ? n : 2.0 * n;
+  x -= floor(x / period) * period;
+  if (x > n) x = period - x;
+  return x < 0.0 ? 0.0 : x > n ? n : x;
+}
+
+typedef struct Mapping { /* for each output column and row, the input index along its axis, -1: fill */
+  int *x, *y;
+  bool crossed;
+} Mapping;
+
+/* Input index of output position i on one axis: centre through scale and shift. */
+static int map_index(double scale, double shift, int i, int n, Border border) {
+  double v = floor(scale * (i + 0.5) + shift);
+  if (v < -1e15) v = -1e15;
+  if (v > 1e15) v = 1e15;
+  return border_index((int64_t)v, n, border);
+}
+
+static bool make_mapping(const Stage *s, Mapping *m, Err *err) {
+  const double *b = s->back;
+  m->crossed = fabs(b[0]) < fabs(b[1]);
+  m->x = mem_alloc((size_t)s->out_w + (size_t)s->out_h, sizeof *m->x);
+  if (!m->x) return err_memory(err);
+  m->y = m->x + s->out_w;
+  /* shift by a hair so that a boundary met exactly is not decided by rounding */
+  for (int i = 0; i < s->out_w; i++)
+    m->x[i] = m->crossed ? map_index(b[3], b[5] + 1e-9, i, s->in_h, s->border) : map_index(b[0], b[2] + 1e-9, i, s->in_w, s->border);
+  for (int i = 0; i < s->out_h; i++)
+    m->y[i] = m->crossed ? map_index(b[1], b[2] + 1e-9, i, s->in_w, s->border) : map_index(b[4], b[5] + 1e-9, i, s->in_h, s->border);
+  return true;
+}
+
+static inline __attribute__((always_inline)) void gather(const uint8_t *src, size_t step, const int *map, int n, const uint8_t *fill, uint8_t *dst, const size_t px) {
+  for (int i = 0; i < n; i++, dst += px) memcpy(dst, map[i] < 0 ? fill : src + (size_t)map[i] * step, px);
+}
+
+/* src + map[i] * step for each i; fill where map is -1. */
+static void gather_px(const uint8_t *src, size_t step, const int *map, int n, const uint8_t *fill, uint8_t *dst, size_t px) {
+  if (px == 3) gather(src, step, map, n, fill, dst, 3);
+  else if (px == 1) gather(src, step, map, n, fill, dst, 1);
+  else if (px == 4) gather(src, step, map, n, fill, dst, 4);
+  else gather(src, step, map, n, fill, dst, px);
+}
+
+/* One output row along an input row: runs of +1 are memcpy. */
+static void copy_row(const uint8_t *src, const int *map, int n, const uint8_t *fill, uint8_t *dst, size_t px) {
+  int i = 0;
+  while (i < n) {
+    int k = i + 1;
+    if (map[i] < 0) {
+      while (k < n && map[k] < 0) k++;
+    } else {
+      while (k < n && map[k] == map[k - 1] + 1) k++;
+      if (k - i > 8) {
+        memcpy(dst + (size_t)i * px, src + (size_t)map[i] * px, (size_t)(k - i) * px);
+        i = k;
+        continue;
+      }
+      while (k < n && k < i + 64 && map[k] >= 0) k++;
+    }
+    gather_px(src, px, map + i, k - i, fill, dst + (size_t)i * px, px);
+    i = k;
+  }
+}
+
+static uint8_t *fill_pixel(const Stage *s, const Image *im, Err *err) {
+  uint8_t *fill = mem_alloc((size_t)im->c, sizeof(float));
+  if (!fill) return err_memory(err), NULL;
+  for (int k = 0; k < im->c; k++) {
+    float v = stage_fill(s, im, k);
+    if (im->type == IMAGE_U8) fill[k] = (uint8_t)v;
+    else memcpy(fill + (size_t)k * sizeof v, &v, sizeof v);
+  }
+  return fill;
+}
+
+enum { TILE = 32 }; /* square that keeps both sides of a quarter turn in the first cache */
+
+static void copy_pixels(const Image *in, const Mapping *m, const uint8_t *fill, Image *out) {
+  const size_t px = (size_t)in->c * image_sample_size(in);
+  if (!m->crossed) {
+    for (int y = 0; y < out->h; y++) {
+      if (m->y[y] < 0) gather_px(fill, 0, m->x, out->w, fill, image_row(out, y), px);
+      else copy_row(image_row(in, m->y[y]), m->x, out->w, fill, image_row(out, y), px);
+    }
+    return;
+  }
+  for (int y0 = 0; y0 < out->h; y0 += TILE)
+    for (int x0 = 0; x0 < out->w; x0 += TILE) {
+      int y1 = y0 + TILE < out->h ? y0 + TILE : out->h, n = x0 + TILE < out->w ? TILE : out->w - x0;
+      for (int y = y0; y < y1; y++) {
+        uint8_t *dst = image_row(out, y) + (size_t)x0 * px;
+        if (m->y[y] < 0) gather_px(fill, 0, m->x + x0, n, fill, dst, px);
+        else gather_px(in->data + (size_t)m->y[y] * px, in->stride, m->x + x0, n, fill, dst, px);
+      }
+    }
+}
+
+Image *resample_copy(const Stage *s, const Image *in, Err *err) {
+  Mapping m = {0};
+  Image *out = NULL;
+  uint8_t *fill = fill_pixel(s, in, err);
+  if (fill && make_mapping(s, &m, err)) out = image_new(s->out_w, s->out_h, in->c, in->type, in->alpha, err);
+  if (out) copy_pixels(in, &m, fill, out);
+  mem_free(m.x);
+  mem_free(fill);
+  return out;
+}
+
+static bool is_axis_aligned(const Stage *s) {
+  const double *m = s->back;
+  return !s->field && mat_is_affine(m) && fabs(m[1]) * s->out_h < 1e-6 && fabs(m[3]) * s->out_w < 1e-6;
+}
+
+/* The taps of separable scaling cannot fold, so the frame must not be left where folding shows. */
+static bool is_separable(const Stage *s) {
+  if (!is_axis_aligned(s)) return false;
+  if (s->border == BORDER_CONSTANT || s->border == BORDER_REPLICATE) return true;
+  for (int i = 0; i < 2; i++) {
+    double p[2];
+    stage_source(s, i ? s->out_w : 0.0, i ? s->out_h : 0.0, p);
+    if (p[0] < -1e-6 || p[1] < -1e-6 || p[0] > s->in_w + 1e-6 || p[1] > s->in_h + 1e-6) return false;
+  }
+  return s->border == BORDER_REFLECT;
+}
+
+static Image *resample_group(const Stage *s, int n, const Image *in, Err *err) {
+  if (n == 1 && (stage_is_copy(s) || (s->interp == INTERP_NEAREST && is_axis_aligned(s)))) return resample_copy(s, in, err);
+  if (n == 1 && is_separable(s)) return resample_axes(s, in, err);
+  return resample_general(s, n, in, err);
+}
+
+/* Length of the group that starts at stage i. */
+static int group_length(const Warp *w, int i) {
+  int interp = -1, k = i;
+  double scale = 1.0; /* of the frame reached, relative to the group's input */
+  for (; k < w->n; k++) {
+    const Stage *s = &w->stage[k];
+    bool copies = stage_is_copy(s);
+    if (!copies && interp >= 0 && interp != (int)s->interp) break;
+    if (k > i && scale <= 0.5 && stage_scale(s) >= 2.0) break;
+    if (!copies) interp = (int)s->interp;
+    scale *= stage_scale(s);
+  }
+  return k - i;
+}
+
+static Image *resample_all(const Warp *w, const Image *in, Err *err) {
+  Image *now = image_ref(in);
+  for (int i = 0, n; now && i < w->n; i += n) {
+    Stage group[WARP_STAGES_MAX];
+    n = group_length(w, i);
+    memcpy(group, w->stage + i, (size_t)n * sizeof *group);
+    for (int k = 0; k < n; k++) /* copies take the interpolation of the others */
+      if (!stage_is_copy(&group[k]))
+        for (int j = 0; j < n; j++) group[j].interp = group[k].interp;
+    Image *next = resample_group(group, n, now, err);
+    image_unref(now);
+    now = next;
+  }
+  return now;
+}
+
+/* Colours times opacity, as f32. */
+static Image *multiply_alpha(const Image *in, Err *err) {
+  Image *out = image_new(in->w, in->h, in->c, IMAGE_F32, true, err);
+  const int c = in->c;
+  for (int y = 0; out && y < in->h; y++) {
+    const uint8_t *p = image_row(in, y);
+    const float *f = image_row_f(in, y);
+    float *q = image_row_f(out, y);
+    for (int x = 0; x < in->w; x++, p += c, f += c, q += c) {
+      float a = in->type == IMAGE_U8 ? p[c - 1] / 255.0f : f[c - 1];
+      for (int k = 0; k < c - 1; k++) q[k] = (in->type == IMAGE_U8 ? p[k] / 255.0f : f[k]) * a;
+      q[c - 1] = a;
+    }
+  }
+  return out;
+}
+
+static Image *divide_alpha(const Image *in, ImageType type, Err *err) {
+  Image *out = image_new(in->w, in->h, in->c, type, true, err);
+  const int c = in->c;
+  for (int y = 0; out && y < in->h; y++) {
+    const float *f = image_row_f(in, y);
+    uint8_t *p = image_row(out, y);
+    float *q = image_row_f(out, y);
+    for (int x = 0; x < in->w; x++, f += c, p += c, q += c) {
+      float a = f[c - 1], inverse = a > 1e-6f ? 1.0f / a : 0.0f;
+      for (int k = 0; k < c; k++) {
+        float v = k < c - 1 ? f[k] * inverse : a;
+        if (type == IMAGE_F32) q[k] = v;
+        else p[k] = v <= 0.0f ? 0 : v >= 1.0f ? 255 : (uint8_t)(v * 255.0f + 0.5f);
+      }
+    }
+  }
+  return out;
+}
+
+static bool is_opaque(const Image *im) {
+  for (int y = 0; y < im->h; y++) {
+    const uint8_t *p = image_row(im, y) + im->c - 1;
+    const float *f = image_row_f(im, y) + im->c - 1;
+    for (int x = 0; x < im->w; x++)
+      if (im->type == IMAGE_U8 ? p[(size_t)x * (size_t)im->c] != 255 : f[(size_t)x * (size_t)im->c] != 1.0f) return false;
+  }
+  return true;
+}
+
+/* Straight samples may be mixed where every weight is the same for colour and opacity: all opaque, or nothing mixed. */
+static bool mixes_alpha(const Warp *w, const Image *in) {
+  bool mixes = false, clear_fill = false;
+  for (int i = 0; i < w->n; i++) {
+    mixes = mixes || (w->stage[i].interp != INTERP_NEAREST && !stage_is_copy(&w->stage[i]));
+    clear_fill = clear_fill || (w->stage[i].border == BORDER_CONSTANT && w->stage[i].fill[3] != 255.0f);
+  }
+  return mixes && (clear_fill || !is_opaque(in));
+}
+
+Image *warp_image(const Warp *w, const Image *in, Err *err) {
+  if (in->w != w->in_w || in->h != w->in_h)
+    return err_set(err, ERR_USAGE, "image of %d x %d through a warp made for %d x %d", in->w, in->h, w->in_w, w->in_h), NULL;
+  if (!in->alpha || !mixes_alpha(w, in)) return resample_all(w, in, err);
+  Warp own = *w; /* borrowed fields */
+  for (int i = 0; i < own.n; i++)
+    for (int k = 0; k < 3; k++) own.stage[i].fill[k] *= own.stage[i].fill[3] / 255.0f;
+  Image *flat = multiply_alpha(in, err), *moved = flat ? resample_all(&own, flat, err) : NULL;
+  Image *out = moved ? divide_alpha(moved, in->type, err) : NULL;
+  image_unref(flat);
+  image_unref(moved);
+  return out;
+}

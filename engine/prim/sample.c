@@ -1,0 +1,218 @@
+/* Pixels around coordinates. u8 linear works on coordinates rounded to 1/256
+ * pixel with integer weights, so that every CPU gives the same bytes; f32 uses
+ * the coordinate as it is. Neighbours beyond an edge are the edge (or, wrapped,
+ * the other side): what lies outside the frame is the caller's business.
+ * SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#include "base/cpu.h"
+#include "prim/resample.h"
+
+typedef struct Taps {
+  int x0[RUN], x1[RUN]; /* columns of the two neighbours, times channels */
+  int y0[RUN], y1[RUN]; /* rows */
+  int fx[RUN], fy[RUN]; /* 0..255: weight of the second */
+} Taps;
+
+static inline __attribute__((always_inline)) void axis_taps(const double *x, int n, int size, bool wrap, int by, int *a, int *b, int *f) {
+  const double hi = size;
+  for (int i = 0; i < n; i++) {
+    double v = x[i] < 0.0 ? 0.0 : x[i];
+    v = v > hi ? hi : v;
+    int fixed = (int)((v + 0.5) * 256.0 + 0.5) - 256; /* of x - .5 */
+    int left = fixed >> 8, right = left + 1;
+    f[i] = fixed & 255;
+    int below = wrap ? size - 1 : 0, above = wrap ? 0 : size - 1;
+    a[i] = (left < 0 ? below : left >= size ? size - 1 : left) * by;
+    b[i] = (right >= size ? above : right) * by;
+  }
+}
+
+KERNEL static void make_taps(const Sampler *s, const double *x, const double *y, int n, Taps *t) {
+  axis_taps(x, n, s->im->w, s->wrap, s->im->c, t->x0, t->x1, t->fx);
+  axis_taps(y, n, s->im->h, s->wrap, 1, t->y0, t->y1, t->fy);
+}
+
+/* Vertical to 15 bits, then horizontal: the same numbers as the SSE2 form below. */
+static inline uint8_t lerp_u8(int a, int b, int c, int d, int fx, int fy) {
+  int left = (a * (256 - fy) + c * fy) >> 1, right = (b * (256 - fy) + d * fy) >> 1;
+  return (uint8_t)((left * (256 - fx) + right * fx + (1 << 14)) >> 15);
+}
+
+static void linear_any_u8(const Image *im, const Taps *t, int n, uint8_t *dst) {
+  const int c = im->c;
+  for (int i = 0; i < n; i++, dst += c) {
+    const uint8_t *r0 = image_row(im, t->y0[i]), *r1 = image_row(im, t->y1[i]);
+    for (int k = 0; k < c; k++)
+      dst[k] = lerp_u8(r0[t->x0[i] + k], r0[t->x1[i] + k], r1[t->x0[i] + k], r1[t->x1[i] + k], t->fx[i], t->fy[i]);
+  }
+}
+
+#if defined(__SSE2__)
+static inline __m128i load4(const uint8_t *p) {
+  int v;
+  memcpy(&v, p, 4);
+  return _mm_cvtsi32_si128(v);
+}
+
+/* Four bytes per neighbour, of which three may be used. */
+static inline __attribute__((always_inline)) uint32_t lerp_four(const uint8_t *r0, const uint8_t *r1, int x0, int x1, int fx, int fy) {
+  const __m128i zero = _mm_setzero_si128();
+  __m128i top = _mm_unpacklo_epi8(_mm_unpacklo_epi8(load4(r0 + x0), load4(r0 + x1)), zero);
+  __m128i low = _mm_unpacklo_epi8(_mm_unpacklo_epi8(load4(r1 + x0), load4(r1 + x1)), zero);
+  __m128i v = _mm_add_epi16(_mm_mullo_epi16(top, _mm_set1_epi16((short)(256 - fy))), _mm_mullo_epi16(low, _mm_set1_epi16((short)fy)));
+  __m128i w = _mm_set1_epi32((fx << 16) | (256 - fx));
+  __m128i h = _mm_srli_epi32(_mm_add_epi32(_mm_madd_epi16(_mm_srli_epi16(v, 1), w), _mm_set1_epi32(1 << 14)), 15);
+  h = _mm_packs_epi32(h, h);
+  return (uint32_t)_mm_cvtsi128_si32(_mm_packus_epi16(h, h));
+}
+
+/* Three channels read one byte past a pixel; a last row without a spare byte goes the plain way. */
+static inline __attribute__((always_inline)) void linear_wide_u8(const Image *im, const Taps *t, int n, uint8_t *dst, const int c) {
+  const uint8_t *data = im->data;
+  const size_t stride = im->stride;
+  const int tight = c == 3 && image_row_bytes(im) == stride ? im->h - 1 : -1;
+  for (int i = 0; i < n; i++, dst += c) {
+    const uint8_t *r0 = data + (size_t)t->y0[i] * stride, *r1 = data + (size_t)t->y1[i] * stride;
+    const int x0 = t->x0[i], x1 = t->x1[i], fx = t->fx[i], fy = t->fy[i];
+    if (t->y0[i] == tight || t->y1[i] == tight) {
+      for (int k = 0; k < c; k++) dst[k] = lerp_u8(r0[x0 + k], r0[x1 + k], r1[x0 + k], r1[x1 + k], fx, fy);
+      continue;
+    }
+    uint32_t v = lerp_four(r0, r1, x0, x1, fx, fy);
+    const uint16_t two = (uint16_t)v;
+    if (c == 4) {
+      memcpy(dst, &v, 4);
+    } else {
+      memcpy(dst, &two, 2);
+      dst[2] = (uint8_t)(v >> 16);
+    }
+  }
+}
+#endif
+
+static void linear_u8(const Image *im, const Taps *t, int n, uint8_t *dst) {
+#if defined(__SSE2__)
+  if (im->c == 3) {
+    linear_wide_u8(im, t, n, dst, 3);
+    return;
+  }
+  if (im->c == 4) {
+    linear_wide_u8(im, t, n, dst, 4);
+    return;
+  }
+#endif
+  linear_any_u8(im, t, n, dst);
+}
+
+static int neighbour(int i, int n, bool wrap) {
+  if (i >= 0 && i < n) return i;
+  return border_index(i, n, wrap ? BORDER_WRAP : BORDER_REPLICATE);
+}
+
+static void linear_f32(const Sampler *s, const double *x, const double *y, int n, float *dst) {
+  const Image *im = s->im;
+  const int c = im->c;
+  for (int i = 0; i < n; i++, dst += c) {
+    double bx = floor(x[i] - 0.5), by = floor(y[i] - 0.5);
+    float fx = (float)(x[i] - 0.5 - bx), fy = (float)(y[i] - 0.5 - by);
+    const float *r0 = image_row_f(im, neighbour((int)by, im->h, s->wrap)), *r1 = image_row_f(im, neighbour((int)by + 1, im->h, s->wrap));
+    size_t x0 = (size_t)neighbour((int)bx, im->w, s->wrap) * (size_t)c, x1 = (size_t)neighbour((int)bx + 1, im->w, s->wrap) * (size_t)c;
+    for (int k = 0; k < c; k++) {
+      float a = r0[x0 + k] + (r1[x0 + k] - r0[x0 + k]) * fy, b = r0[x1 + k] + (r1[x1 + k] - r0[x1 + k]) * fy;
+      dst[k] = a + (b - a) * fx;
+    }
+  }
+}
+
+/* Catmull-Rom: Keys' cubic with a = -1/2. */
+static void cubic_weights(float u, float w[4]) {
+  w[0] = ((-0.5f * u + 1.0f) * u - 0.5f) * u;
+  w[1] = (1.5f * u - 2.5f) * u * u + 1.0f;
+  w[2] = ((-1.5f * u + 2.0f) * u + 0.5f) * u;
+  w[3] = (0.5f * u - 0.5f) * u * u;
+}
+
+typedef struct Cubic {
+  int row[4];
+  size_t col[4];
+  float wx[4], wy[4];
+} Cubic;
+
+static void cubic_taps(const Sampler *s, double x, double y, Cubic *t) {
+  double bx = floor(x - 0.5), by = floor(y - 0.5);
+  cubic_weights((float)(x - 0.5 - bx), t->wx);
+  cubic_weights((float)(y - 0.5 - by), t->wy);
+  for (int k = 0; k < 4; k++) {
+    t->row[k] = neighbour((int)by - 1 + k, s->im->h, s->wrap);
+    t->col[k] = (size_t)neighbour((int)bx - 1 + k, s->im->w, s->wrap) * (size_t)s->im->c;
+  }
+}
+
+static inline __attribute__((always_inline)) void cubic_u8(const Sampler *s, const double *x, const double *y, int n, uint8_t *dst, const int c) {
+  for (int i = 0; i < n; i++, dst += c) {
+    Cubic t;
+    float sum[4] = {0.5f, 0.5f, 0.5f, 0.5f};
+    cubic_taps(s, x[i], y[i], &t);
+    for (int j = 0; j < 4; j++) {
+      const uint8_t *r = image_row(s->im, t.row[j]);
+      for (int k = 0; k < c; k++)
+        sum[k] += t.wy[j] * (r[t.col[0] + k] * t.wx[0] + r[t.col[1] + k] * t.wx[1] + r[t.col[2] + k] * t.wx[2] + r[t.col[3] + k] * t.wx[3]);
+    }
+    for (int k = 0; k < c; k++) dst[k] = sum[k] <= 0.0f ? 0 : sum[k] >= 255.0f ? 255 : (uint8_t)sum[k];
+  }
+}
+
+static void cubic_f32(const Sampler *s, const double *x, const double *y, int n, float *dst) {
+  const int c = s->im->c;
+  for (int i = 0; i < n; i++, dst += c) {
+    Cubic t;
+    cubic_taps(s, x[i], y[i], &t);
+    for (int k = 0; k < c; k++) dst[k] = 0.0f;
+    for (int j = 0; j < 4; j++) {
+      const float *r = image_row_f(s->im, t.row[j]);
+      for (int k = 0; k < c; k++)
+        dst[k] += t.wy[j] * (r[t.col[0] + k] * t.wx[0] + r[t.col[1] + k] * t.wx[1] + r[t.col[2] + k] * t.wx[2] + r[t.col[3] + k] * t.wx[3]);
+    }
+  }
+}
+
+static void nearest(const Image *im, const double *x, const double *y, int n, uint8_t *dst) {
+  const size_t px = (size_t)im->c * image_sample_size(im);
+  for (int i = 0; i < n; i++, dst += px) {
+    int col = neighbour((int)x[i], im->w, false), row = neighbour((int)y[i], im->h, false);
+    const uint8_t *p = image_row(im, row) + (size_t)col * px;
+    if (px == 3) {
+      memcpy(dst, p, 3);
+    } else if (px == 1) {
+      *dst = *p;
+    } else if (px == 4) {
+      memcpy(dst, p, 4);
+    } else {
+      memcpy(dst, p, px);
+    }
+  }
+}
+
+void sample_run(const Sampler *s, const double *x, const double *y, int n, uint8_t *dst) {
+  const Image *im = s->im;
+  if (n <= 0) return;
+  if (s->interp == INTERP_NEAREST) {
+    nearest(im, x, y, n, dst);
+  } else if (s->interp == INTERP_CUBIC && im->type == IMAGE_U8) {
+    if (im->c == 3) cubic_u8(s, x, y, n, dst, 3);
+    else cubic_u8(s, x, y, n, dst, im->c);
+  } else if (s->interp == INTERP_CUBIC) {
+    cubic_f32(s, x, y, n, (float *)(void *)dst);
+  } else if (im->type == IMAGE_U8) {
+    Taps t;
+    make_taps(s, x, y, n, &t);
+    linear_u8(im, &t, n, dst);
+  } else {
+    linear_f32(s, x, y, n, (float *)(void *)dst);
+  }
+}
