@@ -64,6 +64,7 @@ int open_async(lua_State *L);
 int open_study(lua_State *L);
 int open_features(lua_State *L);
 int open_term(lua_State *L);
+int open_test(lua_State *L);
 int open_base64(lua_State *L);
 int open_version(lua_State *L);
 int luaopen_brink_core(lua_State *L);
