@@ -593,7 +593,8 @@ static int f_distance(lua_State *L) { return compare(L, work_distance); }
 static int f_ssim(lua_State *L) { return compare(L, work_ssim); }
 
 static int f_equal(lua_State *L) {
-  lua_pushboolean(L, image_equal(image_check(L, 1), image_check(L, 2)));
+  const Image *a = image_check(L, 1), *b = image_check(L, 2);
+  lua_pushboolean(L, image_equal(a, b));
   return 1;
 }
 
