@@ -6,19 +6,6 @@
 
 #define WEAK __attribute__((weak))
 
-typedef struct Early { Job job; void (*clear)(Job *); } Early;
-
-WEAK void *bind_job(lua_State *L, size_t size, void (*work)(Job *), void (*clear)(Job *)) {
-  Job *j = memset(lua_newuserdatauv(L, size, 0), 0, size);
-  j->work = work;
-  (void)clear;
-  return j;
-}
-WEAK int bind_run(lua_State *L, lua_CFunction finish) {
-  Job *j = lua_touserdata(L, -1);
-  j->work(j);
-  return finish(L);
-}
 WEAK void warp_init(Warp *w, int in_w, int in_h) {
   memset(w, 0, sizeof *w);
   w->in_w = w->out_w = in_w;

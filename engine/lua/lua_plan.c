@@ -285,8 +285,16 @@ int plan_run_at(lua_State *L, int plan, int image, bool fuse) {
 bool plan_fuse_option(lua_State *L, int arg) {
   if (lua_isnoneornil(L, arg)) return true;
   luaL_checktype(L, arg, LUA_TTABLE);
-  bool fuse = lua_getfield(L, arg, "fuse") == LUA_TNIL || lua_toboolean(L, -1);
-  lua_pop(L, 1);
+  bool fuse = true;
+  lua_pushnil(L);
+  while (lua_next(L, arg)) {
+    if (lua_type(L, -2) != LUA_TSTRING || strcmp(lua_tostring(L, -2), "fuse")) {
+      lua_pushvalue(L, -2);
+      luaL_error(L, "plan.run: no option \"%s\" (nearest: \"fuse\")", luaL_tolstring(L, -1, NULL));
+    }
+    fuse = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+  }
   return fuse;
 }
 
