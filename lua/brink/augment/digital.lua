@@ -1,22 +1,25 @@
 --- What storing and transmitting does: fewer pixels, fewer levels, blocks, pieces.
 -- SPDX-License-Identifier: MIT
+local core = require "brink.core"
+
 return function(augmentation)
   augmentation {
     name = "Downscale", family = "digital", weight = 0.5, conflicts = { "Superpixels" },
     doc = "Low resolution: shrink by averaging, enlarge again to the old size.",
-    params = { scale = { unit = "of the size", off = 1, full = 1 / 16, lo = 1 / 64, hi = 1, law = "geometric" } },
-    plan = function(p) return { { op = "downscale", scale = p.scale } } end,
+    params = { factor = { unit = "times smaller", off = 1, full = 16, lo = 1, hi = 64, law = "geometric" } },
+    plan = function(p) return { { op = "downscale", factor = p.factor } } end,
   }
   augmentation {
     name = "JPEG", family = "digital", weight = 0.5,
     doc = "Compress as a JPEG file of this quality and read it back.", source = "Hendrycks & Dietterich 2019",
-    params = { quality = { unit = "", off = 100, full = 2, lo = 1, hi = 100, law = "geometric" } },
+    params = { quality = { unit = "of 100", whole = true, off = 100, full = 2, lo = 1, hi = 100, law = "geometric" } },
     plan = function(p) return { { op = "jpeg", quality = p.quality } } end,
   }
   augmentation {
     name = "Posterize", family = "digital", weight = 0.5, conflicts = { "Solarize" },
     doc = "Keep only so many levels of each channel.",
-    params = { levels = { unit = "levels", whole = true, off = 256, full = 2, lo = 2, hi = 256, law = "geometric" } },
+    params = { levels = { unit = "levels", whole = true, off = 256, full = 2, lo = 2, hi = 256,
+      law = function(i) return math.min(256, 2 * core.math.pow(i, -1.62)) end } }, -- 256 at i = .05
     plan = function(p) return { { op = "quantize", levels = p.levels } } end,
   }
   augmentation {

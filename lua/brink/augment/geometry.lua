@@ -3,47 +3,47 @@
 return function(augmentation)
   augmentation {
     name = "Rotate", family = "geometry", weight = 1, signed = true, conflicts = { "SafeRotate" },
-    doc = "Turn about the centre, clockwise on the positive side; corners leave the frame and the edge continues.",
+    doc = "Turn about the centre, counter-clockwise on the positive side; corners leave the frame, edges are continued.",
     params = { angle = { unit = "degrees", off = 0, full = 180, lo = -180, hi = 180, law = 2 } },
-    plan = function(p) return { { op = "rotate", angle = p.angle } } end,
+    plan = function(p) return { { op = "rotate", degrees = p.angle, border = "replicate" } } end,
   }
   augmentation {
     name = "SafeRotate", family = "geometry", weight = 1, signed = true,
-    doc = "Turn about the centre and shrink so that nothing leaves the frame.",
+    doc = "Turn about the centre, counter-clockwise on the positive side, and shrink so that nothing leaves the frame.",
     params = { angle = { unit = "degrees", off = 0, full = 180, lo = -180, hi = 180, law = 2 } },
-    plan = function(p) return { { op = "rotate_fit", angle = p.angle } } end,
+    plan = function(p) return { { op = "rotate_fit", degrees = p.angle, border = "replicate" } } end,
   }
+  -- A crop that is enlarged to the old size is a zoom on the old canvas: one resampling, proportions kept exactly,
+  -- also where the part is not a whole number of pixels.
   augmentation {
     name = "CenterCrop", family = "geometry", weight = 1, conflicts = { "RandomSizedCrop" },
-    doc = "Keep the middle, in the picture's own proportions, resized back to the full size.",
+    doc = "Keep the middle, in the picture's own proportions, enlarged back to the full size.",
     params = { loss = { unit = "of each side", off = 0, full = 0.9, lo = 0, hi = 0.99 } },
-    plan = function(p, ctx)
-      local w, h = ctx.width * (1 - p.loss), ctx.height * (1 - p.loss)
-      return {
-        { op = "crop", x = (ctx.width - w) / 2, y = (ctx.height - h) / 2, width = w, height = h },
-        { op = "resize", width = ctx.width, height = ctx.height },
-      }
-    end,
+    plan = function(p) return { { op = "scale", factor = 1 / (1 - p.loss), border = "replicate" } } end,
   }
   augmentation {
     name = "RandomSizedCrop", family = "geometry", weight = 1, conflicts = { "ElasticTransform" },
-    doc = "Keep a part somewhere, in the picture's own proportions, resized back to the full size.",
+    doc = "Keep a part somewhere, in the picture's own proportions, enlarged back to the full size; its place is drawn.",
     params = { loss = { unit = "of each side", off = 0, full = 0.9, lo = 0, hi = 0.99 } },
     plan = function(p, ctx)
-      local w, h = ctx.width * (1 - p.loss), ctx.height * (1 - p.loss)
-      local x, y = ctx.rng:uniform(), ctx.rng:uniform()
-      return {
-        { op = "crop", x = x * (ctx.width - w), y = y * (ctx.height - h), width = w, height = h },
-        { op = "resize", width = ctx.width, height = ctx.height },
-      }
+      local x, y = ctx.rng:uniform() * p.loss * ctx.width, ctx.rng:uniform() * p.loss * ctx.height
+      local zoom = 1 / (1 - p.loss)
+      return { { op = "affine", matrix = { zoom, 0, -zoom * x, 0, zoom, -zoom * y }, border = "replicate" } }
     end,
   }
   augmentation {
     name = "Perspective", family = "geometry", weight = 1,
-    doc = "Seen from the side: pull the corners inwards, each its own way.",
+    doc = "Seen from the side: pull the corners inwards, each by its own share; the furthest by the whole shift.",
     params = { shift = { unit = "of each side", off = 0, full = 0.4, lo = 0, hi = 0.49 } },
     plan = function(p, ctx)
-      return { { op = "perspective", shift = p.shift } }
+      local share, most = {}, 0
+      for k = 1, 8 do
+        share[k] = ctx.rng:uniform()
+        most = math.max(most, share[k])
+      end
+      local inwards, corners = { 1, 1, -1, 1, -1, -1, 1, -1 }, {}
+      for k = 1, 8 do corners[k] = inwards[k] * p.shift * share[k] / most end
+      return { { op = "perspective", corners = corners, border = "replicate" } }
     end,
   }
   augmentation {
