@@ -634,8 +634,8 @@ static int f_resize(lua_State *L) {
   lua_createtable(L, 1, 0);
   lua_createtable(L, 0, 4);
   lua_pushliteral(L, "resize"), lua_setfield(L, -2, "op");
-  lua_pushinteger(L, w), lua_setfield(L, -2, "width");
-  lua_pushinteger(L, h), lua_setfield(L, -2, "height");
+  lua_pushinteger(L, w), lua_setfield(L, -2, "w");
+  lua_pushinteger(L, h), lua_setfield(L, -2, "h");
   if (option(L, 4, "interp")) lua_setfield(L, -2, "interp");
   lua_rawseti(L, -2, 1);
   lua_replace(L, 2);
