@@ -10,9 +10,22 @@
 #include "lua/embed.h"
 
 static const luaL_Reg openers[] = {
-    {"image", open_image}, {"plan", open_plan},   {"rng", open_rng},           {"math", open_math}, {"json", open_json}, {"file", open_file},
-    {"async", open_async}, {"study", open_study}, {"features", open_features}, {"term", open_term},
-    {"base64", open_base64}, {"version", open_version}, {"test", open_test}, {NULL, NULL}};
+    {"image", open_image},
+    {"plan", open_plan},
+    {"rng", open_rng},
+    {"math", open_math},
+    {"json", open_json},
+    {"file", open_file},
+    {"async", open_async},
+    {"study", open_study},
+    {"features", open_features},
+    {"term", open_term},
+    {"base64", open_base64},
+    {"version", open_version},
+    {"test", open_test},
+    {"draw", open_draw},
+    {NULL, NULL},
+};
 
 int luaopen_brink_core(lua_State *L) {
   lua_newtable(L);

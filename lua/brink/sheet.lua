@@ -1,11 +1,10 @@
 --- Contact sheets: pictures side by side with their captions.
 -- SPDX-License-Identifier: MIT
 local core = require "brink.core"
-local text = require "brink.text"
 
 local M = {}
 
-local PAPER, GAP = 32, 8
+local PAPER, INK, GAP, LETTER, LINE = 32, { 235, 235, 235 }, 8, 8, 12 -- levels, pixels
 
 --- Any picture as opaque RGB u8: grey is spread, alpha shows the paper, f32 is 0..1.
 local function rgb(image)
@@ -32,17 +31,17 @@ function M.make(tiles, opts)
     lines = math.max(lines, type(tile.caption) == "table" and #tile.caption or tile.caption and 1 or 0)
   end
   if lines > 0 then width = math.max(width, 120) end
-  local step_x, step_y = width + GAP, height + lines * (text.height + 1) + GAP
+  local step_x, step_y = width + GAP, height + lines * LINE + GAP
   local sheet = core.image.new(columns * step_x + GAP, math.ceil(#tiles / columns) * step_y + GAP, 3, "u8", PAPER)
+  local captions = {}
   for k, tile in ipairs(tiles) do
     local x, y = GAP + (k - 1) % columns * step_x, GAP + (k - 1) // columns * step_y
     sheet = sheet:paste(pictures[k], x, y)
-    local caption = type(tile.caption) == "string" and { tile.caption } or tile.caption or {}
-    for n, line in ipairs(caption) do
-      sheet = sheet:paste(text.strip(line, width, 1, 235, PAPER), x, y + pictures[k].height + 2 + (n - 1) * (text.height + 1))
+    for n, line in ipairs(type(tile.caption) == "string" and { tile.caption } or tile.caption or {}) do
+      captions[#captions + 1] = { "text", text = line:sub(1, width // LETTER), x = x, y = y + pictures[k].height + 4 + (n - 1) * LINE, size = LETTER, colour = INK }
     end
   end
-  return sheet
+  return sheet:draw(captions)
 end
 
 return M
