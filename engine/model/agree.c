@@ -1,0 +1,122 @@
+/* How many features of two pictures agree; see features.h.
+ *
+ * Mutual nearest neighbours by Hamming distance, then a vote: every match alone
+ * says how one picture would lie in the other (scale, turn, shift); the matches
+ * that fit the best such proposal, refitted to them once by least squares, count.
+ * SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <string.h>
+
+#include "base/cpu.h"
+#include "base/fmath.h"
+#include "model/features.h"
+
+enum {
+  FAR = 80,        /* of 256 bits: unrelated corners differ by 128 +- 20 */
+  TURN_APART = 18  /* of 256: 25 degrees between a match and the proposal */
+};
+#define NEAR 28.0f      /* pixels of FEATURES_SIDE, for a proposal from one match: its turn is good to a few degrees */
+#define FITTED 16.0f    /* after refitting: room for perspective and elastic */
+
+typedef struct Match {
+  float ax, ay, bx, by;
+  float scale;      /* 1.5^(level b - level a) */
+  uint8_t turn;     /* angle b - angle a */
+} Match;
+
+typedef struct Similarity { float c, s, x, y; } Similarity; /* b = (c -s; s c) a + (x, y) */
+
+typedef struct Nearest { int at[FEATURES_MAX], far[FEATURES_MAX]; } Nearest;
+
+KERNEL static void nearest(const Features *a, const Features *b, Nearest *of_a, Nearest *of_b) {
+  for (int j = 0; j < b->n; j++) of_b->far[j] = 257, of_b->at[j] = -1;
+  for (int i = 0; i < a->n; i++) {
+    const uint64_t *p = a->at[i].bits;
+    int best = 257, at = -1;
+    for (int j = 0; j < b->n; j++) {
+      const uint64_t *q = b->at[j].bits;
+      int d = __builtin_popcountll(p[0] ^ q[0]) + __builtin_popcountll(p[1] ^ q[1]) + __builtin_popcountll(p[2] ^ q[2]) +
+              __builtin_popcountll(p[3] ^ q[3]);
+      if (d < best) best = d, at = j;
+      if (d < of_b->far[j]) of_b->far[j] = d, of_b->at[j] = i;
+    }
+    of_a->far[i] = best;
+    of_a->at[i] = at;
+  }
+}
+
+static int matches(const Features *a, const Features *b, Match *out) {
+  static const float scale[] = {0.2962963f, 0.4444444f, 0.6666667f, 1.0f, 1.5f, 2.25f, 3.375f};
+  Nearest of_a, of_b;
+  int n = 0;
+  nearest(a, b, &of_a, &of_b);
+  for (int i = 0; i < a->n; i++) {
+    int j = of_a.at[i];
+    if (of_a.far[i] > FAR || of_b.at[j] != i) continue;
+    const Feature *p = a->at + i, *q = b->at + j;
+    out[n++] = (Match){p->x, p->y, q->x, q->y, scale[3 + q->level - p->level], (uint8_t)(q->angle - p->angle)};
+  }
+  return n;
+}
+
+static bool turns_agree(uint8_t a, uint8_t b) {
+  int d = (uint8_t)(a - b);
+  return d <= TURN_APART || d >= 256 - TURN_APART;
+}
+
+/* The matches that t explains, marked in in[]; scale and turn as the proposing match has them. */
+static int fits(const Match *m, int n, Similarity t, const Match *like, float near, bool *in) {
+  int count = 0;
+  for (int i = 0; i < n; i++) {
+    float dx = t.c * m[i].ax - t.s * m[i].ay + t.x - m[i].bx, dy = t.s * m[i].ax + t.c * m[i].ay + t.y - m[i].by;
+    float ratio = m[i].scale / like->scale;
+    bool ok = dx * dx + dy * dy <= near * near && turns_agree(m[i].turn, like->turn) && ratio > 0.6f && ratio < 1.6f;
+    if (in) in[i] = ok;
+    count += ok;
+  }
+  return count;
+}
+
+static Similarity proposal(const Match *m) {
+  double angle = m->turn * (FM_PI / 128);
+  Similarity t = {.c = m->scale * (float)fm_cos(angle), .s = m->scale * (float)fm_sin(angle)};
+  t.x = m->bx - (t.c * m->ax - t.s * m->ay);
+  t.y = m->by - (t.s * m->ax + t.c * m->ay);
+  return t;
+}
+
+/* Least squares over the marked matches; false where they are one point. */
+static bool refit(const Match *m, int n, const bool *in, Similarity *out) {
+  double ax = 0, ay = 0, bx = 0, by = 0, dot = 0, cross = 0, size = 0;
+  int count = 0;
+  for (int i = 0; i < n; i++)
+    if (in[i]) ax += m[i].ax, ay += m[i].ay, bx += m[i].bx, by += m[i].by, count++;
+  ax /= count, ay /= count, bx /= count, by /= count;
+  for (int i = 0; i < n; i++) {
+    if (!in[i]) continue;
+    double px = m[i].ax - ax, py = m[i].ay - ay, qx = m[i].bx - bx, qy = m[i].by - by;
+    dot += px * qx + py * qy;
+    cross += px * qy - py * qx;
+    size += px * px + py * py;
+  }
+  if (!(size > 1)) return false;
+  double c = dot / size, s = cross / size;
+  *out = (Similarity){(float)c, (float)s, (float)(bx - (c * ax - s * ay)), (float)(by - (s * ax + c * ay))};
+  return true;
+}
+
+int features_agree(const Features *a, const Features *b) {
+  Match m[FEATURES_MAX];
+  bool in[FEATURES_MAX];
+  if (a->n < 2 || b->n < 2) return 0;
+  int n = matches(a, b, m), best = 0, like = 0;
+  for (int i = 0; i < n; i++) {
+    int count = fits(m, n, proposal(m + i), m + i, NEAR, NULL);
+    if (count > best) best = count, like = i;
+  }
+  if (best < 2) return best;
+  Similarity t;
+  fits(m, n, proposal(m + like), m + like, NEAR, in);
+  if (!refit(m, n, in, &t)) return 1;
+  return fits(m, n, t, m + like, FITTED, NULL);
+}
