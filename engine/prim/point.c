@@ -111,20 +111,26 @@ AVX2 static void row_same_avx2(const Point *p, const uint8_t *src, uint8_t *dst,
 
 typedef void RowFn(const Point *p, const uint8_t *src, uint8_t *dst, size_t n);
 
-/* Whether tables run in registers here. */
-static bool wide(bool same) {
+static int level_cap = 2; /* see point_limit */
+
+void point_limit(int level) { level_cap = level; }
+
+/* 2: VBMI, 1: AVX2, 0: neither. */
+static int level(void) {
 #ifdef WIDE
-  return __builtin_cpu_supports("avx512vbmi") || (same && __builtin_cpu_supports("avx2"));
-#else
-  (void)same;
-  return false;
+  if (level_cap >= 2 && __builtin_cpu_supports("avx512vbmi")) return 2;
+  if (level_cap >= 1 && __builtin_cpu_supports("avx2")) return 1;
 #endif
+  return 0;
 }
+
+/* Whether tables run in registers here. */
+static bool wide(bool same) { return level() == 2 || (same && level() == 1); }
 
 static RowFn *pick(bool same) {
 #ifdef WIDE
-  if (__builtin_cpu_supports("avx512vbmi")) return same ? row_same_vbmi : row_plain_vbmi;
-  if (same && __builtin_cpu_supports("avx2")) return row_same_avx2;
+  if (level() == 2) return same ? row_same_vbmi : row_plain_vbmi;
+  if (level() == 1 && same) return row_same_avx2;
 #endif
   return same ? row_same : row_plain;
 }

@@ -17,6 +17,9 @@ static inline float unit(float v) { return v < 0.0f ? 0.0f : v > 1.0f ? 1.0f : v
  * exactly the bytes of its table; f32 is clamped to 0..1. */
 bool point_affine(Point *p);
 
+/* Test double: look tables up as a lesser CPU would. 2 (default): AVX-512 VBMI, 1: AVX2, 0: neither. */
+void point_limit(int level);
+
 /* u8 tables by colour channel; alpha gets the identity. */
 void point_tables(Point *p, const uint8_t table[3][256]);
 
