@@ -36,5 +36,12 @@ Image *unsharp_apply(const Step *s, const Image *in, Err *err);
 Image *box_apply(const Step *s, const Image *in, Err *err);
 Image *motion_apply(const Step *s, const Image *in, Err *err);
 Image *defocus_apply(const Step *s, const Image *in, Err *err);
+Image *median_apply(const Step *s, const Image *in, Err *err);
+bool convolve_check(const Step *s, Err *err);
+Image *convolve_apply(const Step *s, const Image *in, Err *err);
+Image *sharpen_apply(const Step *s, const Image *in, Err *err);
+Image *emboss_apply(const Step *s, const Image *in, Err *err);
+Image *zoom_blur_apply(const Step *s, const Image *in, Err *err);
+Image *glass_apply(const Step *s, const Image *in, Err *err);
 
 #endif
