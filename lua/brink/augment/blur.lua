@@ -5,13 +5,13 @@ return function(augmentation)
   augmentation {
     name = "GaussianBlur", family = "blur", weight = 0.5, conflicts = { "MotionBlur", "Defocus", "ZoomBlur" },
     doc = "Soften: convolve with a Gaussian.", source = "Hendrycks & Dietterich 2019",
-    params = { sigma = { unit = "of short side", off = 0, full = 0.05, lo = 0, hi = 0.25, law = 1.5 } },
+    params = { sigma = { unit = "of short side", off = 0, full = 0.08, lo = 0, hi = 0.25, law = 1.5 } },
     plan = function(p, ctx) return { { op = "gaussian", sigma = p.sigma * ctx.short_side } } end,
   }
   augmentation {
     name = "MotionBlur", family = "blur", weight = 0.5, conflicts = { "Defocus", "ZoomBlur" },
     doc = "The camera moved: average along a straight line; its direction is drawn.", source = "Hendrycks & Dietterich 2019",
-    params = { length = { unit = "of short side", off = 0, full = 0.2, lo = 0, hi = 1, law = 1.5 } },
+    params = { length = { unit = "of short side", off = 0, full = 0.4, lo = 0, hi = 1, law = 1.5 } },
     plan = function(p, ctx)
       return { { op = "motion", length = 1 + p.length * ctx.short_side, angle = ctx.rng:uniform(0, 180) } }
     end,
@@ -19,7 +19,7 @@ return function(augmentation)
   augmentation {
     name = "Defocus", family = "blur", weight = 0.5, conflicts = { "ZoomBlur" },
     doc = "Out of focus: average over a disc, as a lens does.", source = "Hendrycks & Dietterich 2019",
-    params = { radius = { unit = "of short side", off = 0, full = 0.06, lo = 0, hi = 0.25, law = 1.5 } },
+    params = { radius = { unit = "of short side", off = 0, full = 0.1, lo = 0, hi = 0.25, law = 1.5 } },
     plan = function(p, ctx) return { { op = "defocus", radius = p.radius * ctx.short_side } } end,
   }
   augmentation {

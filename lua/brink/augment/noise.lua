@@ -18,7 +18,7 @@ return function(augmentation)
   augmentation {
     name = "MultiplicativeNoise", family = "noise", weight = 0.5, aliases = { "MultiplicitiveNoise" },
     doc = "Multiply every sample by its own number spread evenly about 1; the mean light stays.",
-    params = { spread = { unit = "of the value", off = 0, full = 1.6, lo = 0, hi = 4 } },
+    params = { spread = { unit = "of the value", off = 0, full = 3, lo = 0, hi = 8, law = 1.5 } },
     plan = function(p, ctx) return { { op = "multiplicative_noise", spread = p.spread, key = ctx.rng:key() } } end,
   }
   augmentation {

@@ -22,7 +22,7 @@ return function(augmentation)
   augmentation {
     name = "Contrast", family = "tone", weight = 0.5, conflicts = { "Decontrast" },
     doc = "More contrast about the picture's mean, which stays.",
-    params = { factor = { unit = "times", off = 1, full = 6, lo = 1, hi = 20 } },
+    params = { factor = { unit = "times", off = 1, full = 8, lo = 1, hi = 20, law = "geometric" } },
     plan = function(p) return { { op = "contrast", gain = p.factor } } end,
   }
   augmentation {
