@@ -212,7 +212,7 @@ const Prim PRIM_DIGITAL[] = {
      .params = {{.name = "quality", .type = PARAM_NUM, .lo = 1, .hi = 100, .def = NAN, .unit = "1..100", .doc = "of libjpeg, to the nearest whole number; 100 is near the original but not it"},
                 {.name = "chroma_420", .type = PARAM_BOOL, .lo = 0, .hi = 1, .def = 1, .unit = "", .doc = "colour at half resolution"}}},
     {.name = "downscale", .doc = "make smaller (means) and as large as before again", .source = "", .kind = PRIM_AREA, .apply = downscale_apply,
-     .params = {{.name = "factor", .type = PARAM_NUM, .lo = 1, .hi = 64, .def = NAN, .unit = "times", .doc = "smaller by; any number"},
+     .params = {{.name = "factor", .type = PARAM_NUM, .lo = 1, .hi = 4096, .def = NAN, .unit = "times", .doc = "smaller by; any number"},
                 {.name = "up", .type = PARAM_ENUM, .lo = 0, .hi = 1, .def = 0, .unit = "", .doc = "how it is enlarged", .choices = up_choices}}},
     {.name = "pixelate", .doc = "draw in large pixels", .source = "", .kind = PRIM_AREA, .apply = pixelate_apply,
      .params = {{.name = "size", .type = PARAM_NUM, .lo = 1, .hi = 4096, .def = NAN, .unit = "px", .doc = "side of a large pixel; any number"}}},

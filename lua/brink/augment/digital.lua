@@ -5,9 +5,10 @@ local core = require "brink.core"
 return function(augmentation)
   augmentation {
     name = "Downscale", family = "digital", weight = 0.5, conflicts = { "Superpixels" },
-    doc = "Low resolution: shrink by averaging, enlarge again to the old size.",
-    params = { factor = { unit = "times smaller", off = 1, full = 16, lo = 1, hi = 64, law = "geometric" } },
-    plan = function(p) return { { op = "downscale", factor = p.factor } } end,
+    doc = "Low resolution: shrink by averaging to larger pixels, enlarge again to the old size.",
+    params = { pixel = { unit = "of short side", doc = "what the new pixels measure beyond the old ones",
+      off = 0, full = 0.1, lo = 0, hi = 0.5, law = 1.5 } },
+    plan = function(p, ctx) return { { op = "downscale", factor = math.min(1 + p.pixel * ctx.short_side, 4096) } } end,
   }
   augmentation {
     name = "JPEG", family = "digital", weight = 0.5,
