@@ -93,6 +93,18 @@ static bool solarize_point(const Step *s, const Image *in, Point *p, Err *err) {
   return s->num[0] > 1 || point_map(p, solarize_map, solarize_rows);
 }
 
+static inline float clamp_map(const Point *p, float v) {
+  (void)p;
+  return v;
+}
+POINT_MAP_ROWS(clamp_rows, clamp_map)
+
+static bool clamp_point(const Step *s, const Image *in, Point *p, Err *err) {
+  (void)s, (void)in, (void)err;
+  if (p->type == IMAGE_F32) p->rows = clamp_rows;
+  return true;
+}
+
 /* The upper bits of the byte the sample rounds to. */
 static inline float posterize_map(const Point *p, float v) {
   int byte = (int)(v * 255.0f + 0.5f), drop = (int)p->f[0];
@@ -188,6 +200,8 @@ const Prim PRIM_TONE[] = {
     {.name = "solarize", .kind = PRIM_POINT, .point = solarize_point, .source = "",
      .doc = "Invert the samples at or above a threshold.",
      .params = {{"threshold", PARAM_NUM, 0, 1.01, 0.5, "of full scale", "above 1 nothing changes", NULL, false}}},
+    {.name = "clamp", .kind = PRIM_POINT, .point = clamp_point, .source = "",
+     .doc = "Cut f32 samples to 0..1, as u8 is by nature.", .params = {{0}}},
     {.name = "posterize", .kind = PRIM_POINT, .point = posterize_point, .source = "",
      .doc = "Keep the upper bits of each sample.",
      .params = {{"bits", PARAM_INT, 1, 8, 4, "bits", "8 keeps all", NULL, false}}},

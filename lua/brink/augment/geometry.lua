@@ -54,7 +54,7 @@ return function(augmentation)
       smoothness = { unit = "of short side", value = 0.04, lo = 0.005, hi = 0.5 },
     },
     plan = function(p, ctx)
-      return { { op = "elastic", rms = p.displacement * ctx.short_side, sigma = p.smoothness * ctx.short_side, key = ctx.rng:key() } }
+      return { { op = "elastic", amplitude = p.displacement * ctx.short_side, sigma = math.max(0.5, p.smoothness * ctx.short_side), key = ctx.rng:key() } }
     end,
   }
 end

@@ -128,14 +128,14 @@ function M.conflict(a, b)
 end
 
 --- What a row's plan may look at: sizes of the image, its statistics, and the draws.
--- `image` is an Image or { width =, height =, channels =, stats = function }. `seed`, `sample` (content hash) and
+-- `image` is an Image or { width =, height =, channels =, type =, stats = function }. `seed`, `sample` (content hash) and
 -- `draw` key the generator together with the row's name: same key, same placement, at every intensity.
 -- Returns a table; ctx:keyed(row) is the same for one row, with `rng` set.
 function M.context(image, seed, sample, draw)
   local w, h = image.width, image.height
   local statistics
   local ctx = {
-    width = w, height = h, channels = image.channels, short_side = math.min(w, h), long_side = math.max(w, h),
+    width = w, height = h, channels = image.channels, type = image.type or "u8", short_side = math.min(w, h), long_side = math.max(w, h),
     seed = seed or 1, sample = sample or "", draw = draw or 0,
     stats = function()
       statistics = statistics or image:stats()
@@ -212,7 +212,7 @@ function M.compose(given, image, seed, sample, draw)
     local width, height = image.width, image.height
     if #list > 0 then width, height = core.plan.new(list):size(width, height) end
     local so_far = table.move(list, 1, #list, 1, {})
-    local ctx = M.context({ width = width, height = height, channels = image.channels,
+    local ctx = M.context({ width = width, height = height, channels = image.channels, type = image.type,
       stats = function() return (#so_far > 0 and image:run(so_far) or image):stats() end }, seed, sample, draw)
     seen[e.row.name] = (seen[e.row.name] or 0) + 1
     if seen[e.row.name] > 1 then ctx.rng = core.rng(ctx.seed, ctx.sample, e.row.name .. "#" .. seen[e.row.name], ctx.draw) end
