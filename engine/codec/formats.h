@@ -22,6 +22,10 @@ Format format_sniff(const uint8_t *bytes, size_t n);
 /* ERR_LIMIT when w x h is beyond the limits. */
 bool limits_check(const Source *s, uint64_t w, uint64_t h, Err *err);
 
+/* Around the part of a decode that holds this much memory: waits while others hold too much. Never nested. */
+void gate_enter(uint64_t bytes);
+void gate_leave(uint64_t bytes);
+
 /* Fill *info; *image gets the pixels unless header_only. false and *err on failure. */
 bool read_png(const Source *s, DecodeInfo *info, Image **image, Err *err);
 bool read_jpeg(const Source *s, DecodeInfo *info, Image **image, Err *err);

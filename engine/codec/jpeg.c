@@ -30,6 +30,7 @@ typedef struct Reader {
   uint8_t *line;   /* one decoded row where it needs conversion */
   bool cmyk;       /* output is CMYK and becomes RGB here */
   bool created;
+  uint64_t gated;  /* bytes the gate knows of */
   ErrCode code;    /* of what ended the decode, ERR_NONE while fine */
   bool damaged;    /* a warning said that pixels are lost */
   char why[JMSG_LENGTH_MAX + 64];
@@ -247,6 +248,15 @@ static bool make_image(Reader *r, Err *err) {
   return true;
 }
 
+/* Pixels, and the coefficients of a file in several scans. */
+static void enter_gate(Reader *r) {
+  uint64_t bytes = (uint64_t)r->c.image_width * r->c.image_height * 3 * (r->src->opts->type == IMAGE_U8 ? 1 : sizeof(float));
+  if (jpeg_has_multiple_scans(&r->c))
+    for (int i = 0; i < r->c.num_components; i++)
+      bytes += (uint64_t)r->c.comp_info[i].width_in_blocks * r->c.comp_info[i].height_in_blocks * sizeof(JBLOCK);
+  gate_enter(r->gated = bytes + 1);
+}
+
 /* keep_damaged: rows never reached are black, so that the result is the same each time. */
 static void blank_rest(Reader *r) {
   for (int y = (int)r->c.output_scanline; y < r->im->h; y++) memset(image_row(r->im, y), 0, r->im->stride);
@@ -264,6 +274,7 @@ static bool decode(Reader *r, DecodeInfo *info, Err *err) {
   info->orientation = w.orientation;
   if (s->header_only) return true;
   if (!check_header(r, &w, err)) return false;
+  enter_gate(r);
   if (!start(r)) return fail(r, err);
   if (!make_image(r, err)) return false;
   if (!read_rows(r)) {
@@ -279,6 +290,7 @@ static void release(Reader *r) {
   if (r->created) jpeg_destroy_decompress(&r->c);
   mem_free(r->line);
   image_unref(r->im);
+  if (r->gated) gate_leave(r->gated);
   mem_free(r);
 }
 

@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "codec/formats.h"
 
-enum { CHUNK_CACHE = 128, CHUNK_BYTES = 8000000 };
+enum { CHUNK_CACHE = 128, CHUNK_BYTES = 8000000, TAIL_MAX = 1 << 16 };
 
 typedef struct Reader {
   png_structp png;
@@ -27,6 +27,7 @@ typedef struct Reader {
   int passes, pass, row;
   int channels, depth; /* after expansion; depth 8 or 16 */
   bool memory;      /* an allocation failed */
+  uint64_t gated;   /* bytes the gate knows of */
   char why[128], note[128];
 } Reader;
 
@@ -129,6 +130,21 @@ static void store_row(const Reader *r, int y, const uint8_t *s) {
     for (int i = 0; i < n; i++) d[i] = (uint8_t)(((uint32_t)(s[2 * i] << 8 | s[2 * i + 1]) * 255u + 32767u) / 65535u);
 }
 
+/* Image data behind the last row, which libpng would inflate to its end only to check its sum: an honest file has a few
+ * bytes there. Compressed bytes from r->at on. */
+static size_t tail(const Reader *r) {
+  const uint8_t *b = r->src->bytes;
+  size_t n = r->src->n, sum = 0;
+  for (size_t at = 8; n - at >= 12;) {
+    size_t len = big32(b + at), end;
+    if (len > n - at - 12) len = n - at - 12;
+    end = at + 8 + len;
+    if (!memcmp(b + at + 4, "IDAT", 4) && end > r->at) sum += end - (r->at > at + 8 ? r->at : at + 8);
+    at = end + 4;
+  }
+  return sum;
+}
+
 static bool read_rows(Reader *r) {
   if (setjmp(r->jump)) return false;
   for (; r->pass < r->passes; r->pass++)
@@ -137,6 +153,7 @@ static bool read_rows(Reader *r) {
       png_read_row(r->png, raw, NULL);
       if (r->raw && r->passes == 1) store_row(r, r->row, raw);
     }
+  if (tail(r) > TAIL_MAX) png_error(r->png, "more image data than rows");
   png_read_end(r->png, NULL);
   return true;
 }
@@ -160,6 +177,8 @@ static bool check_header(const Reader *r, uint32_t w, uint32_t h, Err *err) {
 
 static bool make_image(Reader *r, uint32_t w, uint32_t h, Err *err) {
   bool alpha = r->channels == 2 || r->channels == 4, interlaced = r->passes > 1;
+  size_t sample = r->src->opts->type == IMAGE_U8 ? 1 : sizeof(float);
+  gate_enter(r->gated = ((uint64_t)w * (unsigned)r->channels * sample + (interlaced ? r->raw_row : 0)) * h);
   r->im = image_new((int)w, (int)h, r->channels, r->src->opts->type, alpha, err);
   if (!r->im) return false;
   if (r->depth == 16 || r->im->type == IMAGE_F32) {
@@ -214,6 +233,7 @@ bool read_png(const Source *s, DecodeInfo *info, Image **image, Err *err) {
   if (r->png) png_destroy_read_struct(&r->png, &r->info, NULL);
   mem_free(r->raw);
   image_unref(r->im);
+  if (r->gated) gate_leave(r->gated);
   mem_free(r);
   return ok;
 }

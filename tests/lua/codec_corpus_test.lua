@@ -2,7 +2,10 @@
 -- SPDX-License-Identifier: MIT
 local t = require "check"
 local core = require "brink.core"
+local map = require "brink.map".map
 local image, file, json = core.image, core.file, core.json
+
+core.async.threads(8) -- before the first job
 
 local function manifest()
   local text = assert(file.read(t.shared("corpora/manifest.json")))
@@ -75,9 +78,9 @@ local allowed = {
   any = { decode = true, damaged = true, refused = true, unsupported = true, limit = true },
 }
 
-t.test("each file gives the outcome the manifest names, twice the same", function()
-  local bad, n = {}, 0
-  for _, entry in ipairs(manifest().images) do
+t.test("each file gives the outcome the manifest names, on one thread and on eight", function()
+  local bad, n, firsts, entries = {}, 0, {}, manifest().images
+  for _, entry in ipairs(entries) do
     n = n + 1
     local path = path_of(entry)
     local first, im <close>, code, info = outcome(path)
@@ -88,11 +91,17 @@ t.test("each file gives the outcome the manifest names, twice the same", functio
     elseif im and entry.expect == "decode" then
       check_decoded(bad, entry, im, info)
     end
-    local second, again = outcome(path)
-    if again then again:close() end
-    if first ~= second then complain(bad, entry, "differs the second time: " .. second) end
+    firsts[n] = first
   end
   t.eq(n, 766)
+  local seconds = map(entries, function(entry)
+    local second, again = outcome(path_of(entry))
+    if again then again:close() end
+    return second
+  end, { inflight = 16 })
+  for i, entry in ipairs(entries) do
+    if firsts[i] ~= seconds[i] then complain(bad, entry, "differs on eight threads: " .. seconds[i]) end
+  end
   report(bad)
 end)
 

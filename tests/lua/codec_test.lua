@@ -330,4 +330,25 @@ t.test("bombs stay below 64 MiB above the baseline", function()
   t.eq(bad, {})
 end)
 
+t.test("16 threads with 90 megapixels each get by on 2 GiB of addresses", function()
+  local path = t.shared("corpora/extremes/png_90MP_1bit.png")
+  local script = t.tmp() .. "/crowd.lua"
+  file.write(script, [[
+    local core, map = require "brink.core", require "brink.map".map
+    core.async.threads(16)
+    local items = {}
+    for i = 1, 16 do items[i] = arg[1] end
+    local sizes = map(items, function(path)
+      local im <close> = assert(core.image.load(path))
+      return im.width * im.height
+    end, { inflight = 16 })
+    io.write(#sizes, " ", sizes[16])
+  ]])
+  local p = assert(io.popen(("ulimit -v 2097152; '%s' '%s' '%s' 2>&1"):format(os.getenv("BRINK") or "build/brink", script, path)))
+  local said = p:read("a")
+  p:close()
+  if said:find("AddressSanitizer", 1, true) then t.skip("sanitizers need more addresses") end
+  t.eq(said, "16 90000000")
+end)
+
 t.done()
