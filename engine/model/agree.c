@@ -4,8 +4,7 @@
  * says how one picture would lie in the other (scale, turn, shift); the matches
  * that fit the best such proposal, refitted to them once by least squares, count.
  * SPDX-License-Identifier: MIT */
-#include <math.h>
-#include <string.h>
+#include <pthread.h>
 
 #include "base/cpu.h"
 #include "base/fmath.h"
@@ -77,9 +76,21 @@ static int fits(const Match *m, int n, Similarity t, const Match *like, float ne
   return count;
 }
 
+/* Cosine and sine of k/256 turns. */
+static struct {
+  pthread_once_t once;
+  float cos[256], sin[256];
+} turns = {.once = PTHREAD_ONCE_INIT};
+
+static void turns_build(void) {
+  for (int k = 0; k < 256; k++) {
+    turns.cos[k] = (float)fm_cos(k * (FM_PI / 128));
+    turns.sin[k] = (float)fm_sin(k * (FM_PI / 128));
+  }
+}
+
 static Similarity proposal(const Match *m) {
-  double angle = m->turn * (FM_PI / 128);
-  Similarity t = {.c = m->scale * (float)fm_cos(angle), .s = m->scale * (float)fm_sin(angle)};
+  Similarity t = {.c = m->scale * turns.cos[m->turn], .s = m->scale * turns.sin[m->turn]};
   t.x = m->bx - (t.c * m->ax - t.s * m->ay);
   t.y = m->by - (t.s * m->ax + t.c * m->ay);
   return t;
@@ -109,6 +120,7 @@ int features_agree(const Features *a, const Features *b) {
   Match m[FEATURES_MAX];
   bool in[FEATURES_MAX];
   if (a->n < 2 || b->n < 2) return 0;
+  pthread_once(&turns.once, turns_build);
   int n = matches(a, b, m), best = 0, like = 0;
   for (int i = 0; i < n; i++) {
     int count = fits(m, n, proposal(m + i), m + i, NEAR, NULL);
