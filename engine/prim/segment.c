@@ -237,7 +237,7 @@ static void restore_alpha(const Image *in, Image *out) {
 
 static Image *patch_shuffle_apply(const Step *s, const Image *in, Err *err) {
   double share = s->num[1];
-  int side = (int)floor(s->num[0] + 0.5), nx = (in->w - 1) / side + 1, ny = (in->h - 1) / side + 1;
+  int side = s->num[0] < 1 ? 1 : (int)floor(s->num[0] + 0.5), nx = (in->w - 1) / side + 1, ny = (in->h - 1) / side + 1;
   size_t n = (size_t)nx * (size_t)ny;
   Image *out = image_copy(in, err);
   if (!out || share == 0) return out;
@@ -271,7 +271,7 @@ const Prim PRIM_SEGMENT[] = {
     {.name = "patch_shuffle",
      .doc = "square patches change places; labels are not moved with them",
      .kind = PRIM_AREA,
-     .params = {{"size", PARAM_NUM, 1, 1 << 20, NAN, "px", "side of a patch, rounded"},
+     .params = {{"size", PARAM_NUM, 0, 1 << 20, NAN, "px", "side of a patch, rounded, at least 1"},
                 {"share", PARAM_NUM, 0, 1, 1, "of the patches", "that move"},
                 {.name = "key", .type = PARAM_KEY, .unit = "", .doc = "which patches go where"}},
      .apply = patch_shuffle_apply},
