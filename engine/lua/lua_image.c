@@ -27,8 +27,6 @@ typedef struct Work {
   EncodeOptions encode;
   char format[8];
   uint8_t palette[768];
-  const Plan *plan;          /* anchored on the stack of the caller */
-  bool fuse;
   ImageType type;
   int c;
   bool alpha;
@@ -82,10 +80,19 @@ static int failed(lua_State *L, const Err *err) {
   return bind_fail(L, err);
 }
 
-static Work *finished(lua_State *L) { return lua_touserdata(L, -1); }
+/* The work at stack top is over. Its references go now, not when the collector finds the userdata: pixels are big. */
+static Work *finished(lua_State *L) {
+  Work *w = lua_touserdata(L, -1);
+  image_unref(w->a);
+  image_unref(w->b);
+  image_unref(w->mask);
+  w->a = w->b = w->mask = NULL;
+  return w;
+}
 
 static int finish_image(lua_State *L) {
   Work *w = finished(L);
+  buf_clear(&w->bytes);
   if (w->job.failed) return failed(L, &w->job.err);
   Image *im = w->out;
   w->out = NULL;
@@ -94,14 +101,14 @@ static int finish_image(lua_State *L) {
 }
 
 static int finish_true(lua_State *L) {
-  Work *w = finished(L);
+  const Work *w = finished(L);
   if (w->job.failed) return failed(L, &w->job.err);
   lua_pushboolean(L, 1);
   return 1;
 }
 
 static int finish_number(lua_State *L) {
-  Work *w = finished(L);
+  const Work *w = finished(L);
   if (w->job.failed) return failed(L, &w->job.err);
   lua_pushnumber(L, w->num[0]);
   return 1;
@@ -281,6 +288,7 @@ static void work_probe(Job *job) {
 
 static int finish_probe(lua_State *L) {
   Work *w = finished(L);
+  buf_clear(&w->bytes);
   if (w->job.failed) return failed(L, &w->job.err);
   push_info(L, &w->info);
   return 1;
@@ -546,9 +554,9 @@ static void work_stats(Job *job) {
 }
 
 static int finish_stats(lua_State *L) {
-  Work *w = finished(L);
+  const Work *w = finished(L);
   const ImageStats *s = &w->stats;
-  int n = image_colours(w->a) < 4 ? image_colours(w->a) : 4;
+  int n = w->c;
   lua_createtable(L, 0, 7);
   push_list(L, s->mean, n, "mean");
   push_list(L, s->dev, n, "dev");
@@ -565,6 +573,7 @@ static int finish_stats(lua_State *L) {
 static int f_stats(lua_State *L) {
   Image *im = image_check(L, 1);
   Work *w = new_work(L, work_stats);
+  w->c = image_colours(im) < 4 ? image_colours(im) : 4;
   w->a = image_ref(im);
   return bind_run(L, finish_stats);
 }
