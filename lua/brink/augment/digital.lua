@@ -31,9 +31,17 @@ return function(augmentation)
   }
   augmentation {
     name = "Superpixels", family = "digital", weight = 0.5,
-    doc = "Paint each patch of similar colour with its mean.", source = "Achanta et al. 2012 (SLIC)",
-    params = { size = { unit = "of short side", off = 0, full = 0.25, lo = 0, hi = 1, law = 1.5 } },
-    plan = function(p, ctx) return { { op = "superpixels", size = p.size * ctx.short_side } } end,
+    doc = "Paint each segment of similar colour with its mean, at the picture's own resolution.",
+    source = "Achanta et al. 2012 (SLIC)",
+    params = {
+      size = { unit = "of short side", doc = "side of a segment beyond one pixel", off = 0, full = 0.3, lo = 0, hi = 1, law = 1.5 },
+      share = { unit = "of the segments", doc = "how many are painted", value = 1, lo = 0, hi = 1 },
+    },
+    plan = function(p, ctx)
+      local step = { op = "superpixels", size = 1 + p.size * ctx.short_side, replace = p.share }
+      if p.share < 1 then step.key = ctx.rng:key() end
+      return { step }
+    end,
   }
   augmentation {
     name = "PatchShuffle", family = "digital", weight = 0.5,
@@ -43,7 +51,7 @@ return function(augmentation)
       size = { unit = "of short side", value = 0.12, lo = 0.01, hi = 0.5 },
     },
     plan = function(p, ctx)
-      return { { op = "patch_shuffle", size = p.size * ctx.short_side, share = p.share, key = ctx.rng:key() } }
+      return { { op = "patch_shuffle", size = math.max(1, p.size * ctx.short_side), share = p.share, key = ctx.rng:key() } }
     end,
   }
 end

@@ -18,13 +18,13 @@ return function(augmentation)
   augmentation {
     name = "CenterCrop", family = "geometry", weight = 1, conflicts = { "RandomSizedCrop" },
     doc = "Keep the middle, in the picture's own proportions, enlarged back to the full size.",
-    params = { loss = { unit = "of each side", off = 0, full = 0.9, lo = 0, hi = 0.99 } },
+    params = { loss = { unit = "of each side", off = 0, full = 0.9, lo = 0, hi = 0.99, law = 1.5 } },
     plan = function(p) return { { op = "scale", factor = 1 / (1 - p.loss), border = "replicate" } } end,
   }
   augmentation {
     name = "RandomSizedCrop", family = "geometry", weight = 1, conflicts = { "ElasticTransform" },
     doc = "Keep a part somewhere, in the picture's own proportions, enlarged back to the full size; its place is drawn.",
-    params = { loss = { unit = "of each side", off = 0, full = 0.9, lo = 0, hi = 0.99 } },
+    params = { loss = { unit = "of each side", off = 0, full = 0.9, lo = 0, hi = 0.99, law = 1.5 } },
     plan = function(p, ctx)
       local x, y = ctx.rng:uniform() * p.loss * ctx.width, ctx.rng:uniform() * p.loss * ctx.height
       local zoom = 1 / (1 - p.loss)
@@ -34,7 +34,7 @@ return function(augmentation)
   augmentation {
     name = "Perspective", family = "geometry", weight = 1,
     doc = "Seen from the side: pull the corners inwards, each by its own share; the furthest by the whole shift.",
-    params = { shift = { unit = "of each side", off = 0, full = 0.4, lo = 0, hi = 0.49 } },
+    params = { shift = { unit = "of each side", off = 0, full = 0.4, lo = 0, hi = 0.49, law = 1.5 } },
     plan = function(p, ctx)
       local share, most = {}, 0
       for k = 1, 8 do
@@ -50,7 +50,7 @@ return function(augmentation)
     name = "ElasticTransform", family = "geometry", weight = 1,
     doc = "Seen through uneven glass: displace every pixel by a smooth random field.", source = "Simard et al. 2003",
     params = {
-      displacement = { unit = "of short side, rms", off = 0, full = 0.05, lo = 0, hi = 0.2 },
+      displacement = { unit = "of short side", doc = "root mean square along each axis", off = 0, full = 0.05, lo = 0, hi = 0.2 },
       smoothness = { unit = "of short side", value = 0.04, lo = 0.005, hi = 0.5 },
     },
     plan = function(p, ctx)
