@@ -7,7 +7,7 @@ return function(augmentation)
     name = "Downscale", family = "digital", weight = 0.5, conflicts = { "Superpixels" },
     doc = "Low resolution: shrink by averaging to larger pixels, enlarge again to the old size.",
     params = { pixel = { unit = "of short side", doc = "what the new pixels measure beyond the old ones",
-      off = 0, full = 0.1, lo = 0, hi = 0.5, law = 1.5 } },
+      off = 0, full = 0.1, lo = 0, hi = 0.5, law = 2 } },
     plan = function(p, ctx) return { { op = "downscale", factor = math.min(1 + p.pixel * ctx.short_side, 4096) } } end,
   }
   augmentation {
