@@ -53,9 +53,9 @@ local function sorted_keys(t)
 end
 
 --- A number as a person writes it: 0.25, 12, -3.
-local function num(v)
+local function num(v, digits)
   if v == math.huge then return "inf" elseif v == -math.huge then return "-inf" end
-  return (("%.6g"):format(v))
+  return ("%." .. (digits or 6) .. "g"):format(v)
 end
 M.number_text = num
 
@@ -264,13 +264,13 @@ function Row:is_off(params)
   return true
 end
 
---- The moving parameters as text: "sigma 0.0125 of short side".
-function Row:text(params)
+--- The moving parameters as text: "sigma 0.0125 of short side". `digits` counts (6).
+function Row:text(params, digits)
   local out = {}
   for _, name in ipairs(self.param_names) do
     local p = self.params[name]
     if not p.value or params[name] ~= p.value then
-      out[#out + 1] = ("%s %s%s"):format(name, num(params[name]), p.unit ~= "" and " " .. p.unit or "")
+      out[#out + 1] = ("%s %s%s"):format(name, num(params[name], digits), p.unit ~= "" and " " .. p.unit or "")
     end
   end
   return table.concat(out, ", ")

@@ -29,11 +29,17 @@ local M = {
 
 local function num(v) return ("%.4g"):format(v) end
 
+local LETTERS = 24 -- in a line of caption, under a tile of the default size
+
 local function tile(image, given, opts, caption)
   local out, applied = exit.checked(augment.apply, image, given, opts)
   local lines = { caption }
-  for _, a in ipairs(applied) do lines[#lines + 1] = augment.get(a.name):text(a.params) end
-  if #lines > 3 then lines = { caption, #applied .. " effects" } end
+  if #applied == 1 then
+    local text = options.wrap(augment.get(applied[1].name):text(applied[1].params, 3), LETTERS, 0)
+    for line in text:gmatch "[^\n]+" do lines[#lines + 1] = line end
+  else
+    lines[2] = #applied .. " effects"
+  end
   return { image = out, caption = lines }
 end
 
