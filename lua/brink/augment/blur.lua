@@ -29,6 +29,12 @@ return function(augmentation)
     plan = function(p) return { { op = "zoom_blur", amount = p.amount } } end,
   }
   augmentation {
+    name = "GlassBlur", family = "blur", weight = 0.5, conflicts = { "GaussianBlur", "MotionBlur", "Defocus", "ZoomBlur" },
+    doc = "Behind frosted glass: every pixel shows one near it.", source = "Hendrycks & Dietterich 2019",
+    params = { reach = { unit = "of short side", off = 0, full = 0.06, lo = 0, hi = 0.25 } },
+    plan = function(p, ctx) return { { op = "glass", reach = p.reach * ctx.short_side, key = ctx.rng:key() } } end,
+  }
+  augmentation {
     name = "Sharpen", family = "blur", weight = 1,
     doc = "Sharpen: add what a small blur takes away.",
     params = {

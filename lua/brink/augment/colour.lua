@@ -25,6 +25,13 @@ return function(augmentation)
     params = { factor = { unit = "times", off = 1, full = 0, lo = 0, hi = 1 } },
     plan = function(p) return { { op = "saturation", factor = p.factor, model = "luma" } } end,
   }
+  augmentation {
+    name = "Temperature", family = "colour", weight = 0.5, signed = true,
+    doc = "Another light: warmer (candle) on the positive side, colder (blue sky) on the negative; white keeps its luma.",
+    source = "Kim et al. 2002",
+    params = { kelvin = { unit = "K", off = 6500, full = 1800, minus = 25000, lo = 1667, hi = 25000, law = "geometric" } },
+    plan = function(p) return { { op = "temperature", kelvin = p.kelvin } } end,
+  }
   for _, channel in ipairs { "Red", "Green", "Blue" } do
     local word, key = channel:lower(), channel:sub(1, 1):lower()
     augmentation {

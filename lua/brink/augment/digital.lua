@@ -11,6 +11,13 @@ return function(augmentation)
     plan = function(p, ctx) return { { op = "downscale", factor = math.min(1 + p.pixel * ctx.short_side, 4096) } } end,
   }
   augmentation {
+    name = "Pixelate", family = "digital", weight = 0.5, conflicts = { "Downscale", "Superpixels", "PixelDropout" },
+    doc = "Draw in large square pixels.", source = "Hendrycks & Dietterich 2019",
+    params = { pixel = { unit = "of short side", doc = "what the new pixels measure beyond the old ones",
+      off = 0, full = 0.15, lo = 0, hi = 0.5, law = 2 } },
+    plan = function(p, ctx) return { { op = "pixelate", size = math.min(1 + p.pixel * ctx.short_side, 4096) } } end,
+  }
+  augmentation {
     name = "JPEG", family = "digital", weight = 0.5,
     doc = "Compress as a JPEG file of this quality and read it back.", source = "Hendrycks & Dietterich 2019",
     params = { quality = { unit = "of 100", whole = true, off = 100, full = 2, lo = 1, hi = 100, law = "geometric" } },
@@ -34,7 +41,7 @@ return function(augmentation)
     doc = "Paint each segment of similar colour with its mean, at the picture's own resolution.",
     source = "Achanta et al. 2012 (SLIC)",
     params = {
-      size = { unit = "of short side", doc = "side of a segment beyond one pixel", off = 0, full = 0.3, lo = 0, hi = 1, law = 1.5 },
+      size = { unit = "of short side", doc = "side of a segment beyond one pixel", off = 0, full = 0.8, lo = 0, hi = 1, law = 1.5 },
       share = { unit = "of the segments", doc = "how many are painted", value = 1, lo = 0, hi = 1 },
     },
     plan = function(p, ctx)

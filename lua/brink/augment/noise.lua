@@ -29,6 +29,12 @@ return function(augmentation)
     plan = function(p, ctx) return noise(ctx, { op = "multiplicative_noise", spread = p.spread }) end,
   }
   augmentation {
+    name = "Speckle", family = "noise", weight = 0.5,
+    doc = "Grain that grows with the light: multiply by 1 plus normal noise.", source = "Hendrycks & Dietterich 2019",
+    params = { std = { unit = "of the value", off = 0, full = 1.5, lo = 0, hi = 8, law = 1.5 } },
+    plan = function(p, ctx) return noise(ctx, { op = "speckle", std = p.std }) end,
+  }
+  augmentation {
     name = "SaltAndPepper", family = "noise", weight = 0.5,
     doc = "Turn a share of the pixels white or black.",
     params = { share = { unit = "of the pixels", off = 0, full = 0.6, lo = 0, hi = 1, law = 1.5 } },

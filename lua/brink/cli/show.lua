@@ -29,7 +29,7 @@ local M = {
 
 local function num(v) return ("%.4g"):format(v) end
 
-local LETTERS = 24 -- in a line of caption, under a tile of the default size
+local LETTERS = 29 -- in a line of caption, under a tile of the default size
 
 local function tile(image, given, opts, caption)
   local out, applied = exit.checked(augment.apply, image, given, opts)
