@@ -41,7 +41,7 @@ return function(augmentation)
     doc = "Paint each segment of similar colour with its mean, at the picture's own resolution.",
     source = "Achanta et al. 2012 (SLIC)",
     params = {
-      size = { unit = "of short side", doc = "side of a segment beyond one pixel", off = 0, full = 0.8, lo = 0, hi = 1, law = 1.5 },
+      size = { unit = "of short side", doc = "side of a segment beyond one pixel", off = 0, full = 0.8, lo = 0, hi = 1, law = 2 },
       share = { unit = "of the segments", doc = "how many are painted", value = 1, lo = 0, hi = 1 },
     },
     plan = function(p, ctx)
