@@ -55,7 +55,7 @@ end
 --- A number as a person writes it: 0.25, 12, -3.
 local function num(v, digits)
   if v == math.huge then return "inf" elseif v == -math.huge then return "-inf" end
-  if math.abs(v) >= 10.0 ^ (digits or 6) then return ("%.0f"):format(v) end
+  if math.abs(v) >= tonumber("1e" .. (digits or 6)) then return ("%.0f"):format(v) end
   return ("%." .. (digits or 6) .. "g"):format(v)
 end
 M.number_text = num
