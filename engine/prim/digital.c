@@ -6,6 +6,7 @@
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "codec/codec.h"
+#include "prim/colours.h"
 #include "prim/prim.h"
 
 /* jpeg { quality, chroma_420 } */
@@ -113,79 +114,86 @@ static bool axis_init(Axis *a, int n, double f, bool linear, Err *err) {
   return true;
 }
 
-/* Add a row's samples, as means over the cells across, to out (cells * colours, zeroed). */
-static void gather_row(float *restrict out, const Image *in, int y, const Axis *a) {
-  int c = in->c, colours = image_colours(in);
-  const uint8_t *u = image_row(in, y);
-  const float *f = image_row_f(in, y);
-  for (int x = 0; x < a->n; x++) {
-    float *o = out + (size_t)a->cell[x] * (size_t)colours, here = a->here[x], next = a->next[x];
-    size_t at = (size_t)x * (size_t)c;
-    for (int k = 0; k < colours; k++) {
-      float v = in->type == IMAGE_U8 ? (float)u[at + (size_t)k] : f[at + (size_t)k];
-      o[k] += here * v;
-      if (next > 0.0f) o[colours + k] += next * v;
-    }
-  }
-}
-
 KERNEL static void add_row(float *restrict out, const float *restrict in, float weight, size_t n) {
   for (size_t i = 0; i < n; i++) out[i] += weight * in[i];
 }
 
-KERNEL static void mix_rows(float *restrict out, const float *restrict a, const float *restrict b, float t, size_t n) {
+KERNEL static void mix_rows(float *restrict out, const float *a, const float *b, float t, size_t n) {
   for (size_t i = 0; i < n; i++) out[i] = a[i] + t * (b[i] - a[i]);
 }
 
-static void draw_row(Image *out, int y, const float *row, const Axis *a) {
-  int c = out->c, colours = image_colours(out);
-  uint8_t *u = image_row(out, y);
-  float *f = image_row_f(out, y);
-  for (int x = 0; x < a->n; x++) {
-    const float *p = row + (size_t)a->from[x] * (size_t)colours;
-    const float *q = a->mix[x] > 0.0f ? p + colours : p;
-    size_t at = (size_t)x * (size_t)c;
-    for (int k = 0; k < colours; k++) {
-      float v = p[k] + a->mix[x] * (q[k] - p[k]);
-      if (out->type == IMAGE_U8)
-        u[at + (size_t)k] = sample_u8(v);
-      else
-        f[at + (size_t)k] = v;
-    }
+/* Means over the cells of one line; out zeroed. */
+static inline void gather_n(float *restrict out, const float *restrict in, const Axis *a, int colours) {
+  for (int x = 0; x < a->n; x++, in += colours) {
+    float *o = out + (size_t)a->cell[x] * (size_t)colours, here = a->here[x], next = a->next[x];
+    for (int k = 0; k < colours; k++) o[k] += here * in[k];
+    if (next > 0.0f)
+      for (int k = 0; k < colours; k++) o[colours + k] += next * in[k];
   }
 }
+static void gather(float *out, const float *in, const Axis *a, int colours) {
+  if (colours == 3)
+    gather_n(out, in, a, 3);
+  else
+    gather_n(out, in, a, colours);
+}
 
-/* small: rows.cells x across.cells x colours, zeroed; line: one row of it. */
+/* A line of cells at full width. */
+static inline void widen_n(float *restrict out, const float *restrict in, const Axis *a, int colours) {
+  for (int x = 0; x < a->n; x++, out += colours) {
+    const float *p = in + (size_t)a->from[x] * (size_t)colours, *q = a->mix[x] > 0.0f ? p + colours : p;
+    for (int k = 0; k < colours; k++) out[k] = p[k] + a->mix[x] * (q[k] - p[k]);
+  }
+}
+static void widen(float *out, const float *in, const Axis *a, int colours) {
+  if (colours == 3)
+    widen_n(out, in, a, 3);
+  else
+    widen_n(out, in, a, colours);
+}
+
+/* small: down->cells x across->cells x colours, zeroed; line: three rows at full width. Down first: it is the cheap axis. */
 static void cells_fill(float *small, float *line, const Image *in, const Axis *across, const Axis *down) {
-  size_t n = (size_t)across->cells * (size_t)image_colours(in);
+  int colours = image_colours(in);
+  size_t n = (size_t)in->w * (size_t)colours;
+  float *sum = line + n;
+  memset(sum, 0, n * sizeof *sum);
   for (int y = 0; y < in->h; y++) {
-    float *to = small + (size_t)down->cell[y] * n;
-    memset(line, 0, n * sizeof *line);
-    gather_row(line, in, y, across);
-    add_row(to, line, down->here[y], n);
-    if (down->next[y] > 0.0f) add_row(to + n, line, down->next[y], n);
+    int j = down->cell[y];
+    colours_load(line, image_row(in, y), in->type, in->c, colours, 0, n);
+    add_row(sum, line, down->here[y], n);
+    if (y + 1 < in->h && down->cell[y + 1] == j) continue;
+    gather(small + (size_t)j * (size_t)across->cells * (size_t)colours, sum, across, colours);
+    memset(sum, 0, n * sizeof *sum);
+    if (down->next[y] > 0.0f) add_row(sum, line, down->next[y], n);
   }
 }
 
 static void cells_draw(Image *out, const float *small, float *line, const Axis *across, const Axis *down) {
-  size_t n = (size_t)across->cells * (size_t)image_colours(out);
+  int colours = image_colours(out), held[2] = {-1, -1}; /* rows of cells that the two lines hold */
+  size_t n = (size_t)out->w * (size_t)colours;
   for (int y = 0; y < out->h; y++) {
-    const float *a = small + (size_t)down->from[y] * n, *b = down->mix[y] > 0.0f ? a + n : a;
-    mix_rows(line, a, b, down->mix[y], n);
-    draw_row(out, y, line, across);
+    int a = down->from[y], b = down->mix[y] > 0.0f ? a + 1 : a;
+    for (int j = a; j <= b; j++) {
+      if (held[j & 1] == j) continue;
+      widen(line + (size_t)(j & 1) * n, small + (size_t)j * (size_t)across->cells * (size_t)colours, across, colours);
+      held[j & 1] = j;
+    }
+    mix_rows(line + 2 * n, line + (size_t)(a & 1) * n, line + (size_t)(b & 1) * n, down->mix[y], n);
+    colours_store(image_row(out, y), line + 2 * n, out->type, out->c, colours, 0, n);
   }
 }
 
 static Image *through_cells(const Image *in, double factor, bool linear, Err *err) {
-  Image *out = image_copy(in, err); /* alpha stays */
+  Image *out = factor == 1 || in->alpha ? image_copy(in, err) : image_like(in, err); /* alpha stays */
   if (!out || factor == 1) return out;
   Axis across = {0}, down = {0};
   float *small = NULL, *line = NULL;
   bool ok = axis_init(&across, in->w, factor, linear, err) && axis_init(&down, in->h, factor, linear, err);
   if (ok) {
-    size_t n = (size_t)across.cells * (size_t)image_colours(in);
-    small = mem_calloc(n * (size_t)down.cells, sizeof *small);
-    line = mem_alloc(n, sizeof *line);
+    size_t colours = (size_t)image_colours(in);
+    small = mem_calloc((size_t)across.cells * colours * (size_t)down.cells, sizeof *small);
+    line = mem_alloc((size_t)in->w * colours, 3 * sizeof *line);
     ok = (small && line) || err_memory(err);
   }
   if (ok) {

@@ -7,66 +7,24 @@
  * floats: load the colour samples, change them, store; opacity is not touched.
  * SPDX-License-Identifier: MIT */
 #include <math.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "base/cpu.h"
 #include "base/fmath.h"
 #include "base/mem.h"
+#include "prim/colours.h"
 #include "prim/prim.h"
 #include "prim/stream.h"
 
 /* Change n colour samples, elements first .. of row y counted without alpha. */
 typedef void (*Strip)(const Point *p, float *v, int y, int first, int n);
 
-KERNEL static void load_u8(float *v, const uint8_t *src, int n) {
-  for (int i = 0; i < n; i++) v[i] = (float)src[i];
-}
-
-KERNEL static void store_u8(uint8_t *dst, const float *v, int n) {
-  for (int i = 0; i < n; i++) {
-    float x = v[i] > 0.0f ? v[i] : 0.0f;
-    x = x < 255.0f ? x : 255.0f;
-    dst[i] = (uint8_t)(int32_t)(x + 0.5f);
-  }
-}
-
-/* Load or store with alpha between the colours. STREAM_STRIP divides by 1, 2 and 3; more channels carry on mid-pixel. */
-static void load_apart(const Point *p, float *v, const uint8_t *row, int first, int n) {
-  size_t at = (size_t)(first / p->colours) * (size_t)p->c;
-  int ch = first % p->colours;
-  for (int i = 0; i < n; i++) {
-    v[i] = p->type == IMAGE_U8 ? (float)row[at + (size_t)ch] : ((const float *)(const void *)row)[at + (size_t)ch];
-    if (++ch == p->colours) ch = 0, at += (size_t)p->c;
-  }
-}
-
-static void store_apart(const Point *p, uint8_t *row, const float *v, int first, int n) {
-  size_t at = (size_t)(first / p->colours) * (size_t)p->c;
-  int ch = first % p->colours;
-  for (int i = 0; i < n; i++) {
-    if (p->type == IMAGE_U8)
-      row[at + (size_t)ch] = sample_u8(v[i]);
-    else
-      ((float *)(void *)row)[at + (size_t)ch] = v[i];
-    if (++ch == p->colours) ch = 0, at += (size_t)p->c;
-  }
-}
-
 static void run_strip(const Point *p, const uint8_t *src, uint8_t *dst, int y, int first, int n, Strip strip) {
   float v[STREAM_STRIP];
-  if (p->c != p->colours)
-    load_apart(p, v, src, first, n);
-  else if (p->type == IMAGE_U8)
-    load_u8(v, src + first, n);
-  else
-    memcpy(v, src + (size_t)first * sizeof(float), (size_t)n * sizeof(float));
+  colours_load(v, src, p->type, p->c, p->colours, (size_t)first, (size_t)n);
   strip(p, v, y, first, n);
-  if (p->c != p->colours)
-    store_apart(p, dst, v, first, n);
-  else if (p->type == IMAGE_U8)
-    store_u8(dst + first, v, n);
-  else
-    memcpy(dst + (size_t)first * sizeof(float), v, (size_t)n * sizeof(float));
+  colours_store(dst, v, p->type, p->c, p->colours, (size_t)first, (size_t)n);
 }
 
 /* f[0] is the amount: 0 means every sample stays, to the bit. */
@@ -259,12 +217,31 @@ static inline float shot_large(float mean, float root, float z) {
   return k > 0.0f ? floorf(k) : 0.0f;
 }
 
+/* exp(-k / 64) for the means that shot_small sees. */
+static struct { pthread_once_t once; double at[64 * SMALL + 1]; } fall = {.once = PTHREAD_ONCE_INIT};
+
+static void fall_build(void) {
+  for (int k = 0; k <= 64 * SMALL; k++) fall.at[k] = fm_exp(-k / 64.0);
+}
+
+/* exp(-mean), 0 <= mean <= SMALL, relative error below 1e-11. */
+static double no_photon(double mean) {
+  int k = (int)(mean * 64);
+  double r = mean - k / 64.0;
+  return fall.at[k] * (1 - r * (1 - r * (0.5 - r * (1.0 / 6 - r * (1.0 / 24)))));
+}
+
 static float shot_small(double mean, uint16_t half) {
-  double at = ((double)half + 0.5) / 65536.0, chance = fm_exp(-mean), sum = chance;
+  static const double inverse[COUNTS] = {0,        1.0,      1.0 / 2,  1.0 / 3,  1.0 / 4,  1.0 / 5,  1.0 / 6,  1.0 / 7,  1.0 / 8,  1.0 / 9,
+                                         1.0 / 10, 1.0 / 11, 1.0 / 12, 1.0 / 13, 1.0 / 14, 1.0 / 15, 1.0 / 16, 1.0 / 17, 1.0 / 18, 1.0 / 19,
+                                         1.0 / 20, 1.0 / 21, 1.0 / 22, 1.0 / 23, 1.0 / 24, 1.0 / 25, 1.0 / 26, 1.0 / 27, 1.0 / 28, 1.0 / 29,
+                                         1.0 / 30, 1.0 / 31, 1.0 / 32, 1.0 / 33, 1.0 / 34, 1.0 / 35, 1.0 / 36, 1.0 / 37, 1.0 / 38, 1.0 / 39,
+                                         1.0 / 40, 1.0 / 41, 1.0 / 42, 1.0 / 43, 1.0 / 44, 1.0 / 45, 1.0 / 46, 1.0 / 47};
+  double at = ((double)half + 0.5) / 65536.0, chance = no_photon(mean), sum = chance;
   int k = 0;
   while (sum < at && k < COUNTS - 1) {
     k++;
-    chance *= mean / k;
+    chance *= mean * inverse[k];
     sum += chance;
   }
   return (float)k;
@@ -302,6 +279,7 @@ static bool shot_point(const Step *s, const Image *in, Point *p, Err *err) {
   p->f[0] = photons < PHOTONS_OFF ? 1.0f : 0.0f;
   p->f[1] = (float)photons;
   p->rows = shot_rows;
+  pthread_once(&fall.once, fall_build);
   if (p->type != IMAGE_U8 || p->f[0] == 0.0f) return true;
   Shot *t = mem_alloc(1, sizeof *t);
   if (!t) return err_memory(err);
