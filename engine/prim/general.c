@@ -24,6 +24,7 @@ typedef struct Walk {
   FieldRow *field;           /* last stage's, NULL when it is a homography */
   bool even;                 /* affine throughout: the same everywhere */
   int c;
+  bool lit;                  /* some constant border is not all zero */
   bool partial;              /* some weight of this run is below 1 */
   double x[RUN], y[RUN];
   float weight[RUN];
@@ -78,33 +79,39 @@ KERNEL static void clamp_all(double *x, int n, double size) {
   }
 }
 
-/* Share of the picture at distance x along an axis, 1 half a pixel inside. */
+/* Share of the picture at distance x along an axis, 1 from half a pixel inside on. */
 static inline float covered(double x, double size) {
   double a = x + 0.5, b = size - x + 0.5;
   double v = a < b ? a : b;
-  return v <= 0.0 ? 0.0f : v >= 1.0 ? 1.0f : (float)v;
+  v = v < 1.0 ? v : 1.0;
+  return (float)(v > 0.0 ? v : 0.0);
 }
 
-static inline float cover(const Stage *s, double x, double y) {
-  if (s->interp == INTERP_NEAREST) return x >= 0.0 && y >= 0.0 && x < s->in_w && y < s->in_h ? 1.0f : 0.0f;
-  return covered(x, s->in_w) * covered(y, s->in_h);
+KERNEL static void cover_soft(const double *x, const double *y, int n, double w, double h, float *restrict out) {
+  for (int i = 0; i < n; i++) out[i] = covered(x[i], w) * covered(y[i], h);
+}
+
+static void cover_hard(const double *x, const double *y, int n, double w, double h, float *out) {
+  for (int i = 0; i < n; i++) out[i] = x[i] >= 0.0 && y[i] >= 0.0 && x[i] < w && y[i] < h ? 1.0f : 0.0f;
 }
 
 static void apply_constant(Walk *w, int k, int n) {
   const Stage *s = &w->s[k];
   const float *colour = w->colour + (size_t)k * (size_t)w->c;
+  float in[RUN];
   if (!w->partial) {
     for (int i = 0; i < n; i++) w->weight[i] = 1.0f;
-    memset(w->fill, 0, (size_t)n * (size_t)w->c * sizeof *w->fill);
+    if (w->lit) memset(w->fill, 0, (size_t)n * (size_t)w->c * sizeof *w->fill);
     w->partial = true;
   }
-  for (int i = 0; i < n; i++) {
-    float in = cover(s, w->x[i], w->y[i]);
-    if (in >= 1.0f) continue;
-    float missing = w->weight[i] * (1.0f - in);
+  if (s->interp == INTERP_NEAREST) cover_hard(w->x, w->y, n, s->in_w, s->in_h, in);
+  else cover_soft(w->x, w->y, n, s->in_w, s->in_h, in);
+  for (int i = 0; w->lit && i < n; i++) {
+    float missing = w->weight[i] * (1.0f - in[i]);
+    if (missing == 0.0f) continue;
     for (int j = 0; j < w->c; j++) w->fill[(size_t)i * (size_t)w->c + (size_t)j] += missing * colour[j];
-    w->weight[i] *= in;
   }
+  for (int i = 0; i < n; i++) w->weight[i] *= in[i];
 }
 
 static void apply_border(Walk *w, int k, int n) {
@@ -152,36 +159,35 @@ static void walk_run(Walk *w, int x0, int y, int n, double dx, double dy) {
 /* v * weight + what the borders give. */
 static void add_fill(const Walk *w, int n, uint8_t *dst) {
   const int c = w->c;
+  const bool u8 = w->sampler.im->type == IMAGE_U8;
   float *f = (float *)(void *)dst;
   for (int i = 0; i < n; i++) {
-    if (w->weight[i] >= 1.0f) continue;
-    const float *fill = w->fill + (size_t)i * (size_t)c;
+    const float weight = w->weight[i], *fill = w->fill + (size_t)i * (size_t)c;
+    if (weight >= 1.0f) continue;
     for (int k = 0; k < c; k++) {
       size_t at = (size_t)i * (size_t)c + (size_t)k;
-      if (w->sampler.im->type == IMAGE_F32) {
-        f[at] = f[at] * w->weight[i] + fill[k];
-      } else {
-        float v = dst[at] * w->weight[i] + fill[k] + 0.5f;
-        dst[at] = v >= 255.0f ? 255 : (uint8_t)v;
-      }
+      float v = (u8 ? (float)dst[at] : f[at]) * weight + (w->lit ? fill[k] : 0.0f);
+      if (u8) dst[at] = v >= 254.5f ? 255 : (uint8_t)(v + 0.5f);
+      else f[at] = v;
     }
   }
 }
 
 /* One sample per pixel into dst. */
 static void sample_once(Walk *w, int n, uint8_t *dst) {
+  const size_t px = (size_t)w->c * image_sample_size(w->sampler.im);
   int a = 0, b = n;
-  if (w->partial) { /* nothing to read where nothing shows */
-    while (a < b && w->weight[a] <= 0.0f) a++;
-    while (b > a && w->weight[b - 1] <= 0.0f) b--;
-    size_t px = (size_t)w->c * image_sample_size(w->sampler.im);
-    memset(dst, 0, (size_t)a * px);
-    memset(dst + (size_t)b * px, 0, (size_t)(n - b) * px);
-    sample_run(&w->sampler, w->x + a, w->y + a, b - a, dst + (size_t)a * px);
-    add_fill(w, n, dst);
-  } else {
+  if (!w->partial) {
     sample_run(&w->sampler, w->x, w->y, n, dst);
+    return;
   }
+  /* nothing to read where nothing shows */
+  while (a < b && w->weight[a] <= 0.0f) a++;
+  while (b > a && w->weight[b - 1] <= 0.0f) b--;
+  if (a) memset(dst, 0, (size_t)a * px);
+  if (b < n) memset(dst + (size_t)b * px, 0, (size_t)(n - b) * px);
+  sample_run(&w->sampler, w->x + a, w->y + a, b - a, dst + (size_t)a * px);
+  add_fill(w, n, dst);
 }
 
 /* Mean of nx x ny samples per pixel. */
@@ -224,12 +230,18 @@ static int samples_for(double reach) {
   return !(n > 1.0) ? 1 : n > FINE_MAX ? FINE_MAX : (int)n;
 }
 
-static void samples_at(const Walk *w, double x, double y, int *nx, int *ny) {
-  double a[2], d[2];
-  footprint(w, x, y, a, d);
-  int i = samples_for(sqrt(a[0] * a[0] + a[1] * a[1])), j = samples_for(sqrt(d[0] * d[0] + d[1] * d[1]));
-  if (i > *nx) *nx = i;
-  if (j > *ny) *ny = j;
+/* Samples across and down for n pixels around row y, from the mean square footprint of a few places. */
+static void samples_at(const Walk *w, int x, double y, int n, uint8_t fine[2]) {
+  enum { PLACES = 4 };
+  double sum[2] = {0.0, 0.0};
+  const int places = w->even ? 1 : PLACES;
+  for (int i = 0; i < places; i++) {
+    double a[2], d[2];
+    footprint(w, x + n * (i + 0.5) / places, y, a, d);
+    sum[0] += a[0] * a[0] + a[1] * a[1];
+    sum[1] += d[0] * d[0] + d[1] * d[1];
+  }
+  for (int i = 0; i < 2; i++) fine[i] = (uint8_t)samples_for(sqrt(sum[i] / places));
 }
 
 static bool is_affine(const Walk *w) {
@@ -278,7 +290,10 @@ static bool open_walk(Walk *w, const Image *in, Err *err) {
   w->even = is_affine(w);
   if (!w->fill || !w->sum || !w->sample || !w->colour || !w->fine) return err_memory(err);
   for (int k = 0; k < w->n; k++)
-    for (int j = 0; j < w->c; j++) w->colour[(size_t)k * (size_t)w->c + (size_t)j] = stage_fill(&w->s[k], in, j);
+    for (int j = 0; j < w->c; j++) {
+      float v = w->colour[(size_t)k * (size_t)w->c + (size_t)j] = stage_fill(&w->s[k], in, j);
+      if (v != 0.0f) w->lit = true;
+    }
   if (last->field && !(w->field = field_row_new(last->field, last->out_w, err))) return false;
   w->sampler.im = reduce(w, in, last->out_w, last->out_h, err);
   return w->sampler.im != NULL;
@@ -299,11 +314,8 @@ enum { PATCH = 16 }; /* rows that share their numbers of samples */
 /* Samples per pixel for each run of the rows y .. y + PATCH - 1. */
 static void plan_patch(Walk *w, const Image *out, int y) {
   for (int x = 0, k = 0; x < out->w; x += RUN, k += 2) {
-    int n = out->w - x < RUN ? out->w - x : RUN, nx = 1, ny = 1;
-    if (w->sampler.interp != INTERP_NEAREST)
-      for (int i = 0; i < 3; i++) samples_at(w, x + n * (i * 0.5), y + PATCH / 2, &nx, &ny);
-    w->fine[k] = (uint8_t)nx;
-    w->fine[k + 1] = (uint8_t)ny;
+    w->fine[k] = w->fine[k + 1] = 1;
+    if (w->sampler.interp != INTERP_NEAREST) samples_at(w, x, y + PATCH / 2, out->w - x < RUN ? out->w - x : RUN, w->fine + k);
   }
 }
 

@@ -9,6 +9,9 @@
  * SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "base/cpu.h"
 #include "base/mem.h"
@@ -203,35 +206,64 @@ KERNEL static void mix_columns_fixed(const Axis *a, int c, const uint8_t *restri
   }
 }
 
-/* [row][n] to [n][BLOCK] and back. */
-KERNEL static void turn_in(const uint8_t *src, size_t stride, int rows, int n, uint8_t *restrict dst) {
-  for (int i = 0; i < n; i++)
-    for (int y = 0; y < rows; y++) dst[(size_t)i * BLOCK + (size_t)y] = src[(size_t)y * stride + (size_t)i];
+#if defined(__SSE2__)
+/* 16 x 16 bytes: four rounds of interleaving row i with row i + 8. */
+static inline __attribute__((always_inline)) void turn_tile(const uint8_t *src, size_t from, uint8_t *dst, size_t to) {
+  __m128i a[16], b[16];
+  for (int i = 0; i < 16; i++) a[i] = _mm_loadu_si128((const __m128i *)(const void *)(src + (size_t)i * from));
+  for (int round = 0; round < 4; round++) {
+    for (int i = 0; i < 8; i++) {
+      b[2 * i] = _mm_unpacklo_epi8(a[i], a[i + 8]);
+      b[2 * i + 1] = _mm_unpackhi_epi8(a[i], a[i + 8]);
+    }
+    memcpy(a, b, sizeof a);
+  }
+  for (int i = 0; i < 16; i++) _mm_storeu_si128((__m128i *)(void *)(dst + (size_t)i * to), a[i]);
+}
+#else
+static inline void turn_tile(const uint8_t *src, size_t from, uint8_t *dst, size_t to) {
+  for (int i = 0; i < 16; i++)
+    for (int j = 0; j < 16; j++) dst[(size_t)j * to + (size_t)i] = src[(size_t)i * from + (size_t)j];
+}
+#endif
+
+/* [BLOCK][n] to [n][BLOCK]; n is a multiple of 16. */
+static void turn_in(const uint8_t *src, size_t stride, int n, uint8_t *dst) {
+  for (int i = 0; i < n; i += 16)
+    for (int y = 0; y < BLOCK; y += 16) turn_tile(src + (size_t)y * stride + i, stride, dst + (size_t)i * BLOCK + y, BLOCK);
 }
 
-KERNEL static void turn_out(const uint8_t *restrict src, int rows, int n, uint8_t *dst, size_t stride) {
-  for (int y = 0; y < rows; y++)
-    for (int i = 0; i < n; i++) dst[(size_t)y * stride + (size_t)i] = src[(size_t)i * BLOCK + (size_t)y];
+/* And back, of which rows x n are wanted. */
+static void turn_out(const uint8_t *src, int rows, int n, uint8_t *dst, size_t stride) {
+  for (int y = 0; y < rows; y += 16)
+    for (int i = 0; i < n; i += 16) {
+      if (y + 16 <= rows && i + 16 <= n) {
+        turn_tile(src + (size_t)i * BLOCK + y, BLOCK, dst + (size_t)y * stride + i, stride);
+        continue;
+      }
+      for (int r = y; r < rows && r < y + 16; r++)
+        for (int k = i; k < n && k < i + 16; k++) dst[(size_t)r * stride + (size_t)k] = src[(size_t)k * BLOCK + (size_t)r];
+    }
 }
 
 static bool scale_fixed(const Axis *ax, const Axis *ay, const Image *in, Image *out, Err *err) {
   const int m = in->w * in->c, n = out->w * in->c;
   const size_t wide = ((size_t)m + 63) & ~(size_t)63;
-  uint8_t *rows = mem_aligned(wide * BLOCK + wide * 2);
-  uint8_t *turned = mem_aligned(((size_t)m + (size_t)n) * BLOCK), *done = turned ? turned + (size_t)m * BLOCK : NULL;
-  bool ok = rows && turned;
+  uint8_t *rows = mem_aligned(wide * BLOCK);
+  uint16_t *sum = mem_alloc((size_t)m, sizeof *sum);
+  uint8_t *turned = mem_aligned((wide + (size_t)n) * BLOCK), *done = turned ? turned + wide * BLOCK : NULL;
+  bool ok = rows && sum && turned;
+  if (ok) memset(rows, 0, wide * BLOCK); /* rows past the last and bytes past the width are turned too */
   for (int y = 0; ok && y < out->h; y += BLOCK) {
     int count = out->h - y < BLOCK ? out->h - y : BLOCK;
     for (int i = 0; i < count; i++)
-      mix_row_fixed(image_row(in, ay->first[y + i]), in->stride, ay->fixed + (size_t)(y + i) * (size_t)ay->k, ay->k, m,
-                    (uint16_t *)(void *)(rows + wide * BLOCK), rows + wide * (size_t)i);
-    turn_in(rows, wide, count, m, turned);
-    if (y == 0 && count < BLOCK)
-      for (int i = 0; i < m; i++) memset(turned + (size_t)i * BLOCK + count, 0, (size_t)(BLOCK - count));
+      mix_row_fixed(image_row(in, ay->first[y + i]), in->stride, ay->fixed + (size_t)(y + i) * (size_t)ay->k, ay->k, m, sum, rows + wide * (size_t)i);
+    turn_in(rows, wide, (m + 15) & ~15, turned);
     mix_columns_fixed(ax, in->c, turned, done);
     turn_out(done, count, n, image_row(out, y), out->stride);
   }
   mem_free(rows);
+  mem_free(sum);
   mem_free(turned);
   return ok || err_memory(err);
 }

@@ -64,7 +64,8 @@ static inline __attribute__((always_inline)) uint32_t lerp_four(const uint8_t *r
   const __m128i zero = _mm_setzero_si128();
   __m128i top = _mm_unpacklo_epi8(_mm_unpacklo_epi8(load4(r0 + x0), load4(r0 + x1)), zero);
   __m128i low = _mm_unpacklo_epi8(_mm_unpacklo_epi8(load4(r1 + x0), load4(r1 + x1)), zero);
-  __m128i v = _mm_add_epi16(_mm_mullo_epi16(top, _mm_set1_epi16((short)(256 - fy))), _mm_mullo_epi16(low, _mm_set1_epi16((short)fy)));
+  /* modulo 2^16: the sum is below it */
+  __m128i v = _mm_add_epi16(_mm_slli_epi16(top, 8), _mm_mullo_epi16(_mm_sub_epi16(low, top), _mm_set1_epi16((short)fy)));
   __m128i w = _mm_set1_epi32((fx << 16) | (256 - fx));
   __m128i h = _mm_srli_epi32(_mm_add_epi32(_mm_madd_epi16(_mm_srli_epi16(v, 1), w), _mm_set1_epi32(1 << 14)), 15);
   h = _mm_packs_epi32(h, h);
