@@ -309,7 +309,7 @@ static void close_walk(Walk *w) {
   image_unref(w->sampler.im);
 }
 
-enum { PATCH = 16 }; /* rows that share their numbers of samples */
+enum { PATCH = 32 }; /* rows that share their numbers of samples */
 
 /* Samples per pixel for each run of the rows y .. y + PATCH - 1. */
 static void plan_patch(Walk *w, const Image *out, int y) {
@@ -319,19 +319,29 @@ static void plan_patch(Walk *w, const Image *out, int y) {
   }
 }
 
-static void run_row(Walk *w, Image *out, int y) {
-  const size_t px = (size_t)out->c * image_sample_size(out);
-  if (y == 0 || (!w->even && y % PATCH == 0)) plan_patch(w, out, y);
-  if (w->field) field_row_set(w->field, y);
-  for (int x = 0, k = 0; x < out->w; x += RUN, k += 2) {
-    int n = out->w - x < RUN ? out->w - x : RUN;
-    uint8_t *dst = image_row(out, y) + (size_t)x * px;
-    if (w->fine[k] * w->fine[k + 1] > 1) {
-      sample_fine(w, x, y, n, w->fine[k], w->fine[k + 1], dst);
-    } else {
-      walk_run(w, x, y, n, 0.0, 0.0);
-      sample_once(w, n, dst);
+static void run_pixels(Walk *w, Image *out, int x, int y) {
+  int n = out->w - x < RUN ? out->w - x : RUN;
+  const uint8_t *fine = w->fine + 2 * (x / RUN);
+  uint8_t *dst = image_row(out, y) + (size_t)x * (size_t)out->c * image_sample_size(out);
+  if (fine[0] * fine[1] > 1) {
+    sample_fine(w, x, y, n, fine[0], fine[1], dst);
+  } else {
+    walk_run(w, x, y, n, 0.0, 0.0);
+    sample_once(w, n, dst);
+  }
+}
+
+/* Rows y0 <= y < y1. Tile by tile, so that the part of the input in use stays in the first cache; a field goes row by row. */
+static void run_patch(Walk *w, Image *out, int y0, int y1) {
+  if (y0 == 0 || !w->even) plan_patch(w, out, y0);
+  if (w->field) {
+    for (int y = y0; y < y1; y++) {
+      field_row_set(w->field, y);
+      for (int x = 0; x < out->w; x += RUN) run_pixels(w, out, x, y);
     }
+  } else {
+    for (int x = 0; x < out->w; x += RUN)
+      for (int y = y0; y < y1; y++) run_pixels(w, out, x, y);
   }
 }
 
@@ -341,7 +351,7 @@ Image *resample_general(const Stage *s, int n, const Image *in, Err *err) {
   w.sampler = (Sampler){.interp = s[0].interp, .wrap = s[0].border == BORDER_WRAP};
   if (open_walk(&w, in, err)) out = image_new(s[n - 1].out_w, s[n - 1].out_h, in->c, in->type, in->alpha, err);
   if (out)
-    for (int y = 0; y < out->h; y++) run_row(&w, out, y);
+    for (int y = 0; y < out->h; y += PATCH) run_patch(&w, out, y, y + PATCH < out->h ? y + PATCH : out->h);
   close_walk(&w);
   return out;
 }

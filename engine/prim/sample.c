@@ -53,6 +53,24 @@ static void linear_any_u8(const Image *im, const Taps *t, int n, uint8_t *dst) {
 }
 
 #if defined(__SSE2__)
+/* Where the four neighbours start, and their weights, ready for the vector form. */
+typedef struct Corners {
+  int top[RUN], low[RUN]; /* bytes from the first pixel to the left neighbours */
+  int right[RUN];         /* and from those to the right ones */
+  uint32_t across[RUN];   /* weight of the right one in the upper half, of the left one in the lower */
+  uint16_t down[RUN];     /* weight of the lower pair */
+} Corners;
+
+KERNEL static void make_corners(const Taps *t, int n, int stride, Corners *q) {
+  for (int i = 0; i < n; i++) {
+    q->top[i] = t->y0[i] * stride + t->x0[i];
+    q->low[i] = t->y1[i] * stride + t->x0[i];
+    q->right[i] = t->x1[i] - t->x0[i];
+    q->across[i] = ((uint32_t)t->fx[i] << 16) + 256u - (uint32_t)t->fx[i];
+    q->down[i] = (uint16_t)t->fy[i];
+  }
+}
+
 static inline __m128i load4(const uint8_t *p) {
   int v;
   memcpy(&v, p, 4);
@@ -60,54 +78,50 @@ static inline __m128i load4(const uint8_t *p) {
 }
 
 /* Four bytes per neighbour, of which three may be used. */
-static inline __attribute__((always_inline)) uint32_t lerp_four(const uint8_t *r0, const uint8_t *r1, int x0, int x1, int fx, int fy) {
+static inline __attribute__((always_inline)) int lerp_four(const uint8_t *top, const uint8_t *low, int right, uint32_t across, uint16_t down) {
   const __m128i zero = _mm_setzero_si128();
-  __m128i top = _mm_unpacklo_epi8(_mm_unpacklo_epi8(load4(r0 + x0), load4(r0 + x1)), zero);
-  __m128i low = _mm_unpacklo_epi8(_mm_unpacklo_epi8(load4(r1 + x0), load4(r1 + x1)), zero);
+  __m128i a = _mm_unpacklo_epi8(_mm_unpacklo_epi8(load4(top), load4(top + right)), zero);
+  __m128i b = _mm_unpacklo_epi8(_mm_unpacklo_epi8(load4(low), load4(low + right)), zero);
   /* modulo 2^16: the sum is below it */
-  __m128i v = _mm_add_epi16(_mm_slli_epi16(top, 8), _mm_mullo_epi16(_mm_sub_epi16(low, top), _mm_set1_epi16((short)fy)));
-  __m128i w = _mm_set1_epi32((fx << 16) | (256 - fx));
-  __m128i h = _mm_srli_epi32(_mm_add_epi32(_mm_madd_epi16(_mm_srli_epi16(v, 1), w), _mm_set1_epi32(1 << 14)), 15);
+  __m128i v = _mm_add_epi16(_mm_slli_epi16(a, 8), _mm_mullo_epi16(_mm_sub_epi16(b, a), _mm_set1_epi16((short)down)));
+  __m128i h = _mm_madd_epi16(_mm_srli_epi16(v, 1), _mm_set1_epi32((int)across));
+  h = _mm_srli_epi32(_mm_add_epi32(h, _mm_set1_epi32(1 << 14)), 15);
   h = _mm_packs_epi32(h, h);
-  return (uint32_t)_mm_cvtsi128_si32(_mm_packus_epi16(h, h));
+  return _mm_cvtsi128_si32(_mm_packus_epi16(h, h));
 }
 
-/* Three channels read one byte past a pixel; a last row without a spare byte goes the plain way. */
+/* Reads four bytes per pixel and writes four, the last one later overwritten where a pixel has three: so the run's last
+ * pixel is written apart, and neighbours too near the end of the samples go the plain way. */
 static inline __attribute__((always_inline)) void linear_wide_u8(const Image *im, const Taps *t, int n, uint8_t *dst, const int c) {
   const uint8_t *data = im->data;
-  const size_t stride = im->stride;
-  const int tight = c == 3 && image_row_bytes(im) == stride ? im->h - 1 : -1;
+  const int end = (int)image_bytes(im) - 4;
+  Corners q;
+  make_corners(t, n, (int)im->stride, &q);
   for (int i = 0; i < n; i++, dst += c) {
-    const uint8_t *r0 = data + (size_t)t->y0[i] * stride, *r1 = data + (size_t)t->y1[i] * stride;
-    const int x0 = t->x0[i], x1 = t->x1[i], fx = t->fx[i], fy = t->fy[i];
-    if (t->y0[i] == tight || t->y1[i] == tight) {
-      for (int k = 0; k < c; k++) dst[k] = lerp_u8(r0[x0 + k], r0[x1 + k], r1[x0 + k], r1[x1 + k], fx, fy);
-      continue;
-    }
-    uint32_t v = lerp_four(r0, r1, x0, x1, fx, fy);
-    const uint16_t two = (uint16_t)v;
-    if (c == 4) {
-      memcpy(dst, &v, 4);
+    const uint8_t *top = data + q.top[i], *low = data + q.low[i];
+    int right = q.right[i], v;
+    if (q.low[i] + right > end || q.low[i] > end) {
+      uint8_t px[4] = {0};
+      for (int k = 0; k < c; k++) px[k] = lerp_u8(top[k], top[right + k], low[k], low[right + k], t->fx[i], t->fy[i]);
+      memcpy(&v, px, 4);
     } else {
-      memcpy(dst, &two, 2);
-      dst[2] = (uint8_t)(v >> 16);
+      v = lerp_four(top, low, right, q.across[i], q.down[i]);
     }
+    memcpy(dst, &v, i < n - 1 ? 4 : (size_t)c);
   }
 }
+
+/* Offsets fit an int, and the lower row is never above the upper one. */
+static bool is_wide(const Sampler *s) { return (s->im->c == 3 || s->im->c == 4) && !s->wrap && image_bytes(s->im) < INT32_MAX; }
+#else
+static bool is_wide(const Sampler *s) { return s->im == NULL; }
+static void linear_wide_u8(const Image *im, const Taps *t, int n, uint8_t *dst, const int c) { (void)c, linear_any_u8(im, t, n, dst); }
 #endif
 
-static void linear_u8(const Image *im, const Taps *t, int n, uint8_t *dst) {
-#if defined(__SSE2__)
-  if (im->c == 3) {
-    linear_wide_u8(im, t, n, dst, 3);
-    return;
-  }
-  if (im->c == 4) {
-    linear_wide_u8(im, t, n, dst, 4);
-    return;
-  }
-#endif
-  linear_any_u8(im, t, n, dst);
+KERNEL static void linear_u8(const Sampler *s, const Taps *t, int n, uint8_t *dst) {
+  if (!is_wide(s)) linear_any_u8(s->im, t, n, dst);
+  else if (s->im->c == 3) linear_wide_u8(s->im, t, n, dst, 3);
+  else linear_wide_u8(s->im, t, n, dst, 4);
 }
 
 static int neighbour(int i, int n, bool wrap) {
@@ -212,7 +226,7 @@ void sample_run(const Sampler *s, const double *x, const double *y, int n, uint8
   } else if (im->type == IMAGE_U8) {
     Taps t;
     make_taps(s, x, y, n, &t);
-    linear_u8(im, &t, n, dst);
+    linear_u8(s, &t, n, dst);
   } else {
     linear_f32(s, x, y, n, (float *)(void *)dst);
   }
