@@ -20,6 +20,7 @@ typedef struct Walk {
   const Stage *s;
   int n;
   double shrink_x, shrink_y; /* reduced input / input */
+  double sharp[WARP_STAGES_MAX]; /* each frame's edge blends over 1 / sharp of its pixels: at least what one sample stands for */
   Sampler sampler;           /* on the reduced input */
   FieldRow *field;           /* last stage's, NULL when it is a homography */
   bool even;                 /* affine throughout: the same everywhere */
@@ -79,16 +80,16 @@ KERNEL static void clamp_all(double *x, int n, double size) {
   }
 }
 
-/* Share of the picture at distance x along an axis, 1 from half a pixel inside on. */
-static inline float covered(double x, double size) {
-  double a = x + 0.5, b = size - x + 0.5;
+/* Share of the picture at distance x along an axis, 1 from half a pixel (of 1 / sharp) inside on. */
+static inline float covered(double x, double size, double sharp) {
+  double a = x * sharp + 0.5, b = (size - x) * sharp + 0.5;
   double v = a < b ? a : b;
   v = v < 1.0 ? v : 1.0;
   return (float)(v > 0.0 ? v : 0.0);
 }
 
-KERNEL static void cover_soft(const double *x, const double *y, int n, double w, double h, float *restrict out) {
-  for (int i = 0; i < n; i++) out[i] = covered(x[i], w) * covered(y[i], h);
+KERNEL static void cover_soft(const double *x, const double *y, int n, double w, double h, double sharp, float *restrict out) {
+  for (int i = 0; i < n; i++) out[i] = covered(x[i], w, sharp) * covered(y[i], h, sharp);
 }
 
 static void cover_hard(const double *x, const double *y, int n, double w, double h, float *out) {
@@ -105,7 +106,7 @@ static void apply_constant(Walk *w, int k, int n) {
     w->partial = true;
   }
   if (s->interp == INTERP_NEAREST) cover_hard(w->x, w->y, n, s->in_w, s->in_h, in);
-  else cover_soft(w->x, w->y, n, s->in_w, s->in_h, in);
+  else cover_soft(w->x, w->y, n, s->in_w, s->in_h, w->sharp[k], in);
   for (int i = 0; w->lit && i < n; i++) {
     float missing = w->weight[i] * (1.0f - in[i]);
     if (missing == 0.0f) continue;
@@ -117,7 +118,7 @@ static void apply_constant(Walk *w, int k, int n) {
 static void apply_border(Walk *w, int k, int n) {
   const Stage *s = &w->s[k];
   bool soft = s->border == BORDER_CONSTANT && s->interp != INTERP_NEAREST;
-  double margin = soft ? 0.5 : 0.0;
+  double margin = soft ? 0.5 / w->sharp[k] : 0.0;
   if (!leaves(w->x, n, s->in_w, margin) && !leaves(w->y, n, s->in_h, margin)) return;
   if (s->border == BORDER_CONSTANT) apply_constant(w, k, n);
   if (s->border == BORDER_REFLECT || s->border == BORDER_WRAP)
@@ -276,6 +277,11 @@ static const Image *reduce(Walk *w, const Image *in, int out_w, int out_h, Err *
   Image *small = resample_shrink(in, rw, rh, err);
   w->shrink_x = (double)rw / in->w;
   w->shrink_y = (double)rh / in->h;
+  double scale = 1.0;
+  for (int i = w->n - 1; i >= 0; i--) {
+    scale *= stage_scale(&w->s[i]);
+    w->sharp[i] = scale < 1.0 ? scale : 1.0;
+  }
   return small;
 }
 
@@ -288,6 +294,7 @@ static bool open_walk(Walk *w, const Image *in, Err *err) {
   w->colour = mem_alloc((size_t)w->n, px);
   w->fine = mem_alloc((size_t)last->out_w / RUN + 1, 2);
   w->even = is_affine(w);
+  for (int k = 0; k < w->n; k++) w->sharp[k] = 1.0;
   if (!w->fill || !w->sum || !w->sample || !w->colour || !w->fine) return err_memory(err);
   for (int k = 0; k < w->n; k++)
     for (int j = 0; j < w->c; j++) {
