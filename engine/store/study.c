@@ -117,7 +117,9 @@ static void bind_text(sqlite3_stmt *st, int k, Text t) {
   else sqlite3_bind_null(st, k);
 }
 
+/* Absent unless it is text: a damaged type must not pass as the same bytes. */
 static Text column(sqlite3_stmt *st, int k) {
+  if (sqlite3_column_type(st, k) != SQLITE_TEXT) return (Text){NULL, 0};
   Text t = {(const char *)sqlite3_column_text(st, k), 0};
   if (t.s) t.n = (size_t)sqlite3_column_bytes(st, k);
   return t;
@@ -147,7 +149,8 @@ static bool read_result(Study *s, sqlite3_stmt *st, StudyResult *r, Err *err) {
                      .error = sqlite3_column_double(st, 4), .has_error = sqlite3_column_type(st, 4) != SQLITE_NULL, .label = column(st, 5),
                      .params = column(st, 6), .hash = column(st, 7), .failure = column(st, 8)};
   if (!r->has_error) r->error = 0;
-  if (!r->row.s || !r->side.s) return damaged(s, "a result without its row", err);
+  if (!r->row.s || !r->side.s || sqlite3_column_type(st, 2) != SQLITE_INTEGER || sqlite3_column_type(st, 3) != SQLITE_INTEGER)
+    return damaged(s, "a result without its key", err);
   if (result_sum(r) == (uint64_t)sqlite3_column_int64(st, 9)) return true;
   return err_set(err, ERR_DAMAGED, "%s: damaged: result %.60s%.2s at %lld, sample %lld, does not match its checksum", s->path, r->row.s, r->side.s,
                  (long long)r->tick, (long long)r->sample);
