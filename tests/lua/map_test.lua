@@ -290,17 +290,87 @@ t.test("the collector may run at any time", function()
   collectgarbage("setstepmul", 100)
 end)
 
-t.test("the state may close while jobs are queued", function()
-  local p = t.ok(io.popen(os.getenv("BRINK") .. [[ /dev/stdin 2>&1 <<'END'
-local core = require "brink.core"
-local co = coroutine.create(function() core.async.sleep(60) end)
-core.async.task(co, true)
-coroutine.resume(co)
-print "leaving"
-END
-echo "status $?"]]))
-  t.eq(p:read("a"), "leaving\nstatus 0\n")
+--- Run Lua text in a process of its own; `kill(SIGNAL)` in it sends itself a signal a moment later.
+local function child(script, command)
+  local file = t.tmp() .. "/child.lua"
+  local f = assert(io.open(file, "w"))
+  f:write([[
+    local core, map = require "brink.core", require("brink").map
+    local function kill(signal) return io.popen("sleep 0.1; kill -" .. signal .. " $PPID") end
+    io.stdout:setvbuf("no")
+    ]], script)
+  f:close()
+  local p = assert(io.popen(("{ %s %s; } 2>&1; echo \"status $?\""):format(command or os.getenv("BRINK"), file)))
+  local out = p:read("a")
   p:close()
+  local text, status = out:match("^(.*)status (%d+)\n$")
+  return text, tonumber(status)
+end
+
+t.test("a signal cancels the waiting, closes the tasks and becomes the exit code", function()
+  for signal, code in pairs { INT = 130, TERM = 143 } do
+    local out, status = child(([[
+      local _ <close> = setmetatable({}, { __close = function() print("outer closed", core.async.interrupted()) end })
+      local keep = kill "%s"
+      map({ 1, 2, 3 }, function(k)
+        local _ <close> = setmetatable({}, { __close = function() print("closed", k) end })
+        map({ 1 }, function() core.async.sleep(1000) end)
+      end)
+      print "not reached"]]):format(signal))
+    t.eq(status, code, out)
+    t.ok(out:find("^closed\t3\nclosed\t2\nclosed\t1\nouter closed\ttrue\n"), out)
+    t.ok(out:find("interrupted by SIG" .. signal, 1, true), out)
+    t.ok(not out:find("not reached"), out)
+  end
+end)
+
+t.test("a signal breaks a loop of plain Lua, in the main chunk, in a task, and is an error that can be handled", function()
+  local out, status = child([[local keep = kill "INT" while true do end]])
+  t.eq(status, 130, out)
+  out, status = child([[local keep = kill "INT" map({ 1 }, function() while true do end end)]])
+  t.eq(status, 130, out)
+  out, status = child([[
+    local keep = kill "INT"
+    local ok, err = pcall(map, { 1, 2 }, function() local keep = { pcall(function() while true do end end) } core.async.sleep(1000) end)
+    print(ok, err.code, err.signal, err.exit)
+    core.async.clear()
+    print(#map({ 1, 2 }, function(k) core.async.sleep(0) return k end))]])
+  t.eq(out, "false\tcancelled\tSIGINT\t130\n2\n")
+  t.eq(status, 0)
+end)
+
+t.test("a second signal ends the process at once", function()
+  local out, status = child([[
+    local keep, more = kill "INT", io.popen("sleep 0.4; kill -TERM $PPID")
+    pcall(function() while true do end end)
+    print "first"
+    while true do end]])
+  t.eq(out, "first\n")
+  t.eq(status, 143)
+end)
+
+t.test("in a stock Lua a map takes the signals for its time only", function()
+  if not os.execute("command -v lua5.4 >/dev/null") then t.skip "no lua5.4" end
+  local so = os.getenv("BRINK_SO")
+  if so:find("asan") or so:find("tsan") then t.skip "a sanitizer's module needs its own program" end
+  local out = child([[
+    local keep = kill "INT"
+    local ok, err = pcall(map, { 1 }, function() core.async.sleep(1000) end)
+    print(ok, tostring(err), core.async.interrupted())
+    print(#map({ 1, 2 }, function(k) core.async.sleep(0) return k end))
+    keep = kill "TERM"
+    core.async.sleep(1000)]], ("LUA_CPATH='%s' lua5.4"):format(so:gsub("brink%.so$", "?.so")))
+  t.ok(out:find("^false\tinterrupted by SIGINT\tfalse\n2\n"), out)
+end)
+
+t.test("the state may close while jobs are queued", function()
+  local out, status = child([[
+    local co = coroutine.create(function() core.async.sleep(60) end)
+    core.async.task(co, true)
+    coroutine.resume(co)
+    print "leaving"]])
+  t.eq(out, "leaving\n")
+  t.eq(status, 0)
 end)
 
 t.done()

@@ -28,8 +28,13 @@ function M.with(code, message, ...)
   error(setmetatable({ code = code, message = message }, Exit), 0)
 end
 
---- The exit value in an error, or nil when the error is something else.
-function M.of(err) return getmetatable(err) == Exit and err or nil end
+--- The exit value in an error, or nil when the error is something else. An interruption (core.async) has one too.
+function M.of(err)
+  if getmetatable(err) == Exit then return err end
+  if type(err) == "table" and err.code == "cancelled" and math.type(err.exit) == "integer" then
+    return { code = err.exit, message = tostring(err) }
+  end
+end
 
 -- code words of `nil, message, code` -> exit code
 local WORDS = {
