@@ -259,20 +259,22 @@ static Image *patch_shuffle_apply(const Step *s, const Image *in, Err *err) {
   return out;
 }
 
+#define NUM(name, lo, hi, def, unit, doc) {name, PARAM_NUM, lo, hi, def, unit, doc, NULL, false}
+
 const Prim PRIM_SEGMENT[] = {
     {.name = "superpixels",
      .doc = "segments of similar colour, those drawn painted with their mean",
      .source = "Achanta et al. 2012 (SLIC)",
      .kind = PRIM_AREA,
-     .params = {{"size", PARAM_NUM, 0, 1 << 20, NAN, "px", "side of a segment, so width x height / size^2 of them; up to 1 changes nothing"},
-                {"replace", PARAM_NUM, 0, 1, 1, "of the segments", "share painted"},
+     .params = {NUM("size", 0, 1 << 20, NAN, "px", "side of a segment, so width x height / size^2 of them; up to 1 changes nothing"),
+                NUM("replace", 0, 1, 1, "of the segments", "share painted"),
                 {.name = "key", .type = PARAM_KEY, .unit = "", .doc = "which segments", .optional = true}},
      .apply = superpixels_apply},
     {.name = "patch_shuffle",
      .doc = "square patches change places; labels are not moved with them",
      .kind = PRIM_AREA,
-     .params = {{"size", PARAM_NUM, 0, 1 << 20, NAN, "px", "side of a patch, rounded, at least 1"},
-                {"share", PARAM_NUM, 0, 1, 1, "of the patches", "that move"},
+     .params = {NUM("size", 0, 1 << 20, NAN, "px", "side of a patch, rounded, at least 1"),
+                NUM("share", 0, 1, 1, "of the patches", "that move"),
                 {.name = "key", .type = PARAM_KEY, .unit = "", .doc = "which patches go where"}},
      .apply = patch_shuffle_apply},
     {0}};
