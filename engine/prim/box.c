@@ -30,17 +30,24 @@ KERNEL static void column_u8(const uint32_t *sum, const uint8_t *a, const uint8_
     out[i] = (uint16_t)(int)(((float)(int)sum[i] + part * (float)(a[i] + b[i])) * scale + 0.5f);
 }
 
-/* Sums of 2 whole + 1 pixels along a padded row that starts whole + 1 pixels before the first. */
-static void run_u16(const uint16_t *row, int whole, size_t c, int w, uint32_t *restrict sum) {
+/* Sums of 2 whole + 1 pixels along a padded row that starts whole + 1 pixels before the first. The sums in
+ * progress, one per channel, stay in registers where c is known. */
+static inline void run_channels(const uint16_t *row, int whole, size_t c, size_t w, uint32_t *restrict sum) {
+  uint32_t s[4] = {0};
   size_t window = (size_t)(2 * whole + 1) * c;
-  for (size_t k = 0; k < c; k++) {
-    uint32_t s = 0;
-    for (size_t i = c + k; i < c + window; i += c) s += row[i];
-    sum[k] = s;
-  }
-  const uint16_t *in = row + c + window, *out = row + c;
-  size_t n = (size_t)(w - 1) * c;
-  for (size_t i = 0; i < n; i++) sum[i + c] = sum[i] + in[i] - out[i];
+  for (size_t i = 0; i < window; i += c)
+    for (size_t k = 0; k < c; k++) s[k] += row[i + k];
+  for (size_t x = 0; x < w; x++, row += c, sum += c)
+    for (size_t k = 0; k < c; k++) {
+      s[k] += (uint32_t)row[window + k] - row[k];
+      sum[k] = s[k];
+    }
+}
+
+static void run_u16(const uint16_t *row, int whole, int c, int w, uint32_t *sum) {
+  if (c == 3) run_channels(row, whole, 3, (size_t)w, sum);
+  else if (c == 1) run_channels(row, whole, 1, (size_t)w, sum);
+  else run_channels(row, whole, (size_t)c, (size_t)w, sum);
 }
 
 KERNEL static void finish_u8(const uint32_t *sum, const uint16_t *a, const uint16_t *b, float part, float scale, uint8_t *restrict out,
@@ -62,7 +69,7 @@ static bool box_u8(const Image *in, Image *out, Box b) {
       const uint8_t *above = image_row(in, reflect(y - b.whole - 1, in->h)), *below = image_row(in, reflect(y + b.whole + 1, in->h));
       column_u8(sum, above, below, b.part, b.inverse * 128, row + pad, n);
       pad_row((uint8_t *)(row + pad), in->w, c * 2, b.whole + 1, b.whole + 1);
-      run_u16(row, b.whole, c, in->w, line);
+      run_u16(row, b.whole, in->c, in->w, line);
       finish_u8(line, row, row + 2 * pad, b.part, b.inverse / 128, image_row(out, y), n);
       slide_u8(sum, below, image_row(in, reflect(y - b.whole, in->h)), n);
     }

@@ -39,9 +39,20 @@ static int make_chords(double radius, Chord *chords, double *total) {
 }
 
 /* Running totals of a padded row: out[i + c] = out[i] + row[i], channel by channel, wrapping around in u8. */
-static void totals_u8(const uint8_t *row, uint32_t *restrict out, size_t c, size_t n) {
-  memset(out, 0, c * sizeof *out);
-  for (size_t i = 0; i < n; i++) out[i + c] = out[i] + row[i];
+static inline void totals_channels(const uint8_t *row, uint32_t *restrict out, size_t c, size_t n) {
+  uint32_t s[4] = {0}; /* in registers where c is known */
+  for (size_t i = 0; i < n; i += c)
+    for (size_t k = 0; k < c; k++) {
+      out[i + k] = s[k];
+      s[k] += row[i + k];
+    }
+  for (size_t k = 0; k < c; k++) out[n + k] = s[k];
+}
+
+static void totals_u8(const uint8_t *row, uint32_t *out, size_t c, size_t n) {
+  if (c == 3) totals_channels(row, out, 3, n);
+  else if (c == 1) totals_channels(row, out, 1, n);
+  else totals_channels(row, out, c, n);
 }
 
 static void totals_f32(const float *row, double *restrict out, size_t c, size_t n) {
