@@ -268,11 +268,32 @@ static bool scale_fixed(const Axis *ax, const Axis *ay, const Image *in, Image *
   return ok || err_memory(err);
 }
 
+/* The weights above left out what the border contributes: nothing, when it is black. */
+static void add_fill_u8(const Axis *ax, const Axis *ay, const float *fill, Image *out) {
+  const int c = out->c;
+  bool lit = false;
+  for (int k = 0; k < c; k++) lit = lit || fill[k] != 0.0f;
+  for (int y = 0; lit && y < out->h; y++) {
+    uint8_t *p = image_row(out, y);
+    for (int x = 0; x < out->w; x++, p += c) {
+      float missing = 1.0f - ay->share[y] * ax->share[x];
+      if (missing == 0.0f) continue;
+      for (int k = 0; k < c; k++) {
+        float v = p[k] + missing * fill[k] + 0.5f;
+        p[k] = v >= 255.0f ? 255 : (uint8_t)v;
+      }
+    }
+  }
+}
+
 static Image *scale_image(const Axis *ax, const Axis *ay, const Image *in, const float *fill, Err *err) {
   Image *out = image_new(ax->n, ay->n, in->c, in->type, in->alpha, err);
   if (!out) return NULL;
-  bool fixed = ax->fixed && ay->fixed && ax->full && ay->full;
-  if (fixed ? scale_fixed(ax, ay, in, out, err) : scale_f32(ax, ay, in, fill, out, err)) return out;
+  bool fixed = ax->fixed && ay->fixed;
+  if (fixed ? scale_fixed(ax, ay, in, out, err) : scale_f32(ax, ay, in, fill, out, err)) {
+    if (fixed && (!ax->full || !ay->full)) add_fill_u8(ax, ay, fill, out);
+    return out;
+  }
   image_unref(out);
   return NULL;
 }
