@@ -1,0 +1,91 @@
+--- Geometry as a user meets it: plans on images, and the same reduction by Pillow where that is installed.
+-- SPDX-License-Identifier: MIT
+local t = require "check"
+local core = require "brink.core"
+
+local image, plan = core.image, core.plan
+
+--- Noise: the hardest content for a resampler.
+local function picture(w, h, c)
+  return image.new(w, h, c, "u8", 128):run(plan.new { { op = "gaussian_noise", std = 0.12, key = 7 } })
+end
+
+--- Output of a shell command, or nil when it fails.
+local function shell(command)
+  local p = assert(io.popen(command .. " 2>/dev/null"))
+  local text = p:read("a")
+  return p:close() and text or nil
+end
+
+t.test("a plan's size and points agree with its pixels", function()
+  local p = plan.new { { op = "crop", x = 3, y = 2, w = 50, h = 41 }, { op = "rotate90" }, { op = "resize", w = 33, h = 77 } }
+  t.eq({ p:size(64, 48) }, { 33, 77 })
+  local warp = p:warp(64, 48)
+  local x, y = warp:point(3, 2)
+  t.near(x, 0, 1e-9)
+  t.near(y, 77, 1e-9)
+  x, y = warp:source(33, 0)
+  t.near(x, 53, 1e-9)
+  t.near(y, 43, 1e-9)
+end)
+
+t.test("the same plan gives the same bytes, another key others", function()
+  local function elastic(key)
+    return plan.new {
+      { op = "elastic", amplitude = 3, sigma = 8, key = key }, { op = "rotate", degrees = 12.5 },
+      { op = "perspective", corners = { .1, 0, 0, .1, 0, 0, 0, 0 } },
+    }
+  end
+  local im = picture(90, 70, 3)
+  t.eq(im:run(elastic(5)):hash(), im:run(elastic(5)):hash())
+  t.ok(im:run(elastic(5)):hash() ~= im:run(elastic(6)):hash())
+end)
+
+t.test("misuse names the parameter", function()
+  local im = picture(20, 10, 1)
+  t.raises(function() plan.new { { op = "affine", matrix = { 1, 2, 3 } } } end, "6 or 9 expected")
+  t.raises(function() plan.new { { op = "perspective", corners = { 1, 1, 0, 0, 0, 0, 0, 0 } } } end, "convex")
+  t.raises(function() plan.new { { op = "displace", cols = 2, rows = 3, grid = { 1 } } } end, "12 expected")
+  t.raises(function() plan.new { { op = "optical", k1 = -1 } } end, "folds")
+  local flat = plan.new { { op = "affine", matrix = { 1, 1, 0, 1, 1, 0 } } }
+  local ok, result, message = pcall(im.run, im, flat)
+  t.ok(not ok or result == nil)
+  t.ok(tostring(ok and message or result):find("singular", 1, true))
+end)
+
+--- A Python with Pillow and numpy: the one in the path or the system's own.
+local function python()
+  for _, name in ipairs { "python3", "/usr/bin/python3" } do
+    if shell(name .. " -c 'import PIL, numpy'") then return name end
+  end
+  t.skip("no python3 with Pillow and numpy")
+end
+
+-- Pillow's BOX takes whole samples where ours takes shares of them: compared at whole factors only.
+-- Contrast stays low enough that Pillow's rounding to 0..255 between its two passes cuts nothing off.
+local RESIZES = {
+  { 201, 133, 3, 67, 50, "linear", "BILINEAR" }, { 201, 133, 3, 150, 101, "linear", "BILINEAR" },
+  { 201, 133, 3, 300, 400, "linear", "BILINEAR" }, { 64, 64, 1, 11, 60, "linear", "BILINEAR" },
+  { 500, 40, 3, 7, 3, "linear", "BILINEAR" }, { 201, 133, 3, 67, 50, "cubic", "BICUBIC" },
+  { 64, 64, 1, 150, 101, "cubic", "BICUBIC" }, { 201, 133, 3, 67, 19, "area", "BOX" }, { 64, 64, 1, 32, 8, "area", "BOX" },
+}
+
+t.test("resize is Pillow's within a level", function()
+  local command, dir = python(), t.tmp()
+  core.file.write(dir .. "/compare.py", [[
+import sys, numpy, PIL.Image
+source, ours, kind = sys.argv[1:]
+b = PIL.Image.open(ours)
+a = PIL.Image.open(source).resize(b.size, getattr(PIL.Image, "Resampling", PIL.Image).__dict__[kind])
+print(numpy.abs(numpy.asarray(a).astype(int) - numpy.asarray(b)).max())
+]])
+  for _, case in ipairs(RESIZES) do
+    local im = picture(case[1], case[2], case[3])
+    assert(im:save(dir .. "/in.png"))
+    assert(im:run(plan.new { { op = "resize", w = case[4], h = case[5], interp = case[6] } }):save(dir .. "/out.png"))
+    local worst = tonumber(shell(("%s %s/compare.py %s/in.png %s/out.png %s"):format(command, dir, dir, dir, case[7])))
+    t.ok(worst and worst <= 1, ("%s %dx%d to %dx%d: %s levels"):format(case[6], case[1], case[2], case[4], case[5], worst))
+  end
+end)
+
+t.done()
