@@ -1,8 +1,15 @@
 --- brink: find the brink at which a vision model breaks, see why, and make the data that moves it.
 -- SPDX-License-Identifier: MIT
 local augment = require "brink.augment"
+local augmenter = require "brink.augmenter"
+local dataset = require "brink.dataset"
+local diff = require "brink.diff"
 local image = require "brink.image"
 local map = require "brink.map"
+local model = require "brink.model"
+local sample = require "brink.sample"
+local search = require "brink.search"
+local study = require "brink.study"
 
 local M = { core = require "brink.core" }
 
@@ -10,5 +17,12 @@ M.augment = augment             -- the catalogue
 M.augmentation = augment.define -- a row of your own
 M.image = image                 -- load, decode, new; and what every image can do
 M.map, M.each = map.map, map.each
+M.augmenter = augmenter         -- model + error + augmentations: search, synthesize, evaluate
+M.dataset = dataset             -- a folder, a table of samples, ...
+M.model = model                 -- a function, nil for the built-in recogniser, ...
+M.diff = diff                   -- how wrong a prediction is
+M.sample = sample.new
+M.study = study                 -- study.open(path)
+M.strategy = search.strategy    -- search strategies of your own
 
 return M

@@ -93,6 +93,13 @@ function Axis:more(position, count)
   return { i = t.i, position = position, samples = samples }
 end
 
+--- The same by intensity: the finest position nearest to i in (0,1].
+function Axis:ask(i, count)
+  if type(i) ~= "number" or not (i > 0 and i <= 1) then error("axis:ask: an intensity above 0 and up to 1 expected, got " .. tostring(i), 2) end
+  local position = math.tointeger((i / self.finest + 0.5) // 1)
+  return self:more(math.min(math.max(position, 1), self.tick_count * self.fine), count)
+end
+
 --- Note the answers of a question. `answers[k]`: error of the k-th sample, or false where it failed.
 function Axis:record(question, answers)
   local t = tick_at(self, question.position)

@@ -1,0 +1,56 @@
+--- Models: anything with predict(self, image, sample) -> label [, confidence] and an identity.
+--
+-- brink.model(x): a function, a table with predict, nil (the built-in recogniser,
+-- see builtin.lua), or what a registered kind opens.
+-- SPDX-License-Identifier: MIT
+local builtin = require "brink.model.builtin"
+local identity = require "brink.identity"
+
+local M = {}
+
+local kinds = {} -- { name, test, open }, asked from the last
+
+--- Add a kind of model: test(x) -> boolean, open(x, opts) -> model, or nil, message, code.
+function M.register(name, test, open)
+  if type(name) ~= "string" or type(test) ~= "function" or type(open) ~= "function" then
+    error("model.register: name, test, open expected", 2)
+  end
+  table.insert(kinds, 1, { name = name, test = test, open = open })
+end
+
+local Function = { __name = "brink.Model" }
+Function.__index = Function
+
+--- The function's answer: label, confidence; or nil, message.
+function Function:predict(image, sample) return self.fn(image, sample) end
+
+--- The recogniser before it has seen data: search and others call `bind` with theirs.
+local Builtin = { __name = "brink.Model", identity = "built-in recogniser", builtin = true }
+Builtin.__index = Builtin
+
+--- The predictor over `data`. Its right answer for a sample is model:label(sample), its error model.diff_error.
+function Builtin:bind(data, seed)
+  local bound = builtin.new { data = data, seed = seed }
+  bound.diff_error = function(label, prediction, _, confidence) return builtin.error(label, prediction, confidence) end
+  return bound
+end
+
+function Builtin.predict() error("the built-in recogniser needs data first: model:bind(data)", 2) end
+
+--- A model from x (see the head of this file). Returns the model, or nil, message, code when it cannot be opened.
+-- Raises when x is nothing that can be a model.
+function M.open(x, opts)
+  if x == nil then return setmetatable({}, Builtin) end
+  for _, kind in ipairs(kinds) do
+    if kind.test(x) then return kind.open(x, opts or {}) end
+  end
+  if type(x) == "function" then return setmetatable({ fn = x, identity = "function " .. identity.of(x) }, Function) end
+  if (type(x) == "table" or type(x) == "userdata") and type(x.predict) == "function" then
+    if type(x) == "table" and x.identity == nil then x.identity = "predict " .. identity.of(x.predict) end
+    if type(x.identity) ~= "string" then error("model: identity: a string expected, got " .. type(x.identity), 2) end
+    return x
+  end
+  error(("model: a function, a table with predict, or nil expected, got %s"):format(type(x) == "string" and ("%q"):format(x) or type(x)), 2)
+end
+
+return setmetatable(M, { __call = function(_, x, opts) return M.open(x, opts) end })

@@ -1,0 +1,59 @@
+--- A sample: one picture with its label and identity. Pixels are read when asked for and not kept.
+-- SPDX-License-Identifier: MIT
+local core = require "brink.core"
+
+local M = {}
+
+local Sample = { __name = "brink.Sample" }
+M.Sample = Sample
+
+local methods = {}
+
+-- The field `id` is worked out when it is first read.
+function Sample.__index(self, key)
+  if key == "id" then return (methods.identify(self)) end
+  return methods[key]
+end
+
+--- A sample from a table: { path = } or { image = Image } or { load = function(self) -> Image, id = }, and label, name.
+-- Returns the table itself as a sample. Raises on anything else.
+function M.new(given)
+  if getmetatable(given) == Sample then return given end
+  if type(given) == "string" then given = { path = given } end
+  if type(given) ~= "table" then error("sample: a table or a path expected, got " .. type(given), 2) end
+  if type(given.image) == "userdata" then
+    given.pixels, given.image = given.image, nil
+  end
+  local load = rawget(given, "load")
+  if not (given.pixels or type(given.path) == "string" or type(load) == "function") then
+    error("sample: path, image or load expected", 2)
+  end
+  if load and not given.path and type(given.id) ~= "string" then error("sample: load: needs an id that names the content", 2) end
+  given.name = given.name or (given.path and given.path:match("[^/]*$")) or given.id or "image"
+  given.path = given.path or given.name
+  if load then given.loader, given.load = load, nil end
+  return setmetatable(given, Sample)
+end
+
+--- What the sample is: 32 hex digits of its file's content (or of its pixels, when it has no file). nil, message, code when
+-- the file cannot be read.
+function methods:identify()
+  local id = rawget(self, "id")
+  if id then return id end
+  local message, code
+  if self.pixels then id = self.pixels:hash()
+  else id, message, code = core.file.hash(self.path) end
+  if not id then return nil, message, code end
+  rawset(self, "id", id)
+  return id
+end
+
+--- Its picture: an Image, or nil, message, code. Read afresh each time.
+function methods:load()
+  if self.pixels then return self.pixels end
+  if self.loader then return self.loader(self) end
+  return core.image.load(self.path)
+end
+methods.image = methods.load
+
+return M

@@ -1,0 +1,92 @@
+--- One measurement: a sample, an effect at an intensity, the model's answer, its error.
+--
+-- The only place where the pixels of a search come about, so that a report or a
+-- replay gets the very same ones: the draw is keyed by seed, sample, row and draw
+-- 0, not by the intensity, so one sample's effect only grows along the axis.
+-- SPDX-License-Identifier: MIT
+local augment = require "brink.augment"
+local core = require "brink.core"
+local diff = require "brink.diff"
+
+local M = {}
+
+--- Row name under which the untouched pixels are stored.
+M.CLEAN = "(clean)"
+
+--- The signed intensity of a position on a side.
+function M.signed(side, i) return side == "-" and -i or i end
+
+--- Plan (list of primitives) and physical parameters of a row on `side` ("", "+", "-") at i >= 0 for a sample's picture.
+function M.plan(row, side, i, sample, image, seed)
+  return augment.plan(row, M.signed(side, i), augment.context(image, seed, sample.id, 0))
+end
+
+--- The pixels of a plan; the picture itself for the empty plan.
+function M.pixels(image, plan)
+  if #plan == 0 then return image end
+  return image:run(plan)
+end
+
+--- The very picture that was tested: returns it and the physical parameters, or nil, message, code. `image` may be given when
+-- it is already decoded.
+function M.image(row, side, i, sample, seed, image)
+  local message, code
+  if not image then
+    image, message, code = sample:image()
+    if not image then return nil, message, code end
+  end
+  if i == 0 then return image, {} end
+  local plan, params = M.plan(row, side, i, sample, image, seed)
+  local out
+  out, message, code = M.pixels(image, plan)
+  if not out then return nil, message, code end
+  return out, params
+end
+
+local function json(value)
+  if value == nil then return nil end
+  local ok, text = pcall(core.json.encode, value)
+  return ok and text or core.json.encode("(" .. type(value) .. ")")
+end
+
+local function traceback(err)
+  if type(err) ~= "string" then return err end
+  return { text = err, trace = debug.traceback(err, 2) }
+end
+
+--- Ask the model. Returns true, label, confidence; or false, reason. An interruption is raised again.
+function M.ask(model, image, sample)
+  local ok, label, confidence, code = xpcall(model.predict, traceback, model, image, sample)
+  if not ok then
+    if type(label) == "table" and label.text then return false, "model: " .. label.text:gsub("\n.*", "") end
+    error(label, 0)
+  end
+  if label == nil then return false, "model: " .. tostring(confidence or "predict returned nothing") .. (code and " (" .. tostring(code) .. ")" or "") end
+  return true, label, confidence
+end
+
+--- Measure: returns a result for the store (without its key) { error or failure, label, params, hash }, and the prediction.
+-- `job`: model, diff, seed, sample, label (nil: the prediction itself, when label-free), image, row (nil: clean), side, i.
+function M.run(job)
+  local image, params, message = job.image, nil, nil
+  if job.row then
+    image, params = M.image(job.row, job.side, job.i, job.sample, job.seed, job.image)
+    if not image then
+      message = params
+      return { failure = ("%s at %s: %s"):format(job.row.name, M.signed(job.side, job.i), message) }
+    end
+  end
+  local result = { params = params and json(params), hash = image:hash() }
+  local ok, prediction, confidence = M.ask(job.model, image, job.sample)
+  if not ok then
+    result.failure = prediction
+    return result
+  end
+  local label = job.label
+  if label == nil then label = prediction end
+  result.error = diff.checked(job.diff, label, prediction, job.sample, confidence)
+  result.label = json(prediction)
+  return result, prediction
+end
+
+return M
