@@ -1,8 +1,6 @@
 --- Progress on stderr: a bar with rate and time left on a terminal, a few lines elsewhere.
 -- SPDX-License-Identifier: MIT
 local term = require("brink.core").term
-local isatty = term.isatty or function() return false end
-local clock = term.clock or os.clock
 
 local M = {}
 
@@ -21,8 +19,8 @@ end
 function M.new(what, total, opts)
   opts = opts or {}
   local self = setmetatable({ what = what, total = total, count = 0, at_most = opts.at_most, quiet = opts.quiet }, Progress)
-  self.bar = not self.quiet and isatty(2)
-  self.start = clock()
+  self.bar = not self.quiet and term.isatty(2)
+  self.start = term.clock()
   self.drawn = self.start
   return self
 end
@@ -52,7 +50,7 @@ end
 function Progress:add(n)
   self.count = self.count + (n or 1)
   if not self.bar then return end
-  local now = clock()
+  local now = term.clock()
   if now - self.drawn >= 0.1 then
     self.drawn = now
     draw(self, now)
@@ -61,7 +59,7 @@ end
 
 --- The end: the bar goes, one line stays.
 function Progress:done()
-  self:say("%d %s in %s", self.count, self.what, duration(clock() - self.start))
+  self:say("%d %s in %s", self.count, self.what, duration(term.clock() - self.start))
 end
 
 return M
