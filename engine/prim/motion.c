@@ -90,21 +90,32 @@ static bool short_line(const Image *in, Image *out, const Line *l, Err *err) {
 
 /* The long line, steep: rows are steps. sum[j] holds the whole steps around the current row on the digital line
  * of phase j. Over all phases the digital lines are the antialiased one; four bring it to a quarter of a weight. */
-enum { PHASES = 4 };
+enum { PHASES = 4, MARGIN = 32 };
 
 typedef struct Run {
   const Line *line;
   const uint8_t *data; /* padded image */
   size_t stride, px, c, n;
   int h;
-  void *sum[PHASES];   /* uint32_t for u8, double for f32; owned */
+  void *sum[PHASES];   /* of the row's n samples and a margin of MARGIN pixels on the side
+                        * where lines come in; uint32_t for u8, double for f32; owned */
+  size_t lead;         /* samples of that margin before the row: all of it or none */
+  size_t stale[PHASES]; /* pixels at the outer end of the margin that have no sum any more */
 } Run;
 
 static int path(const Run *r, int phase, int y) { return (int)floor(y * r->line->slope + (phase + 0.5) / PHASES); }
 
-/* The row at step y, seen from the line of this phase that passes column 0 in row `from`. */
+/* The row at step y, as lines of this phase through the columns of row `from` see it: their column 0. */
 static const void *seen(const Run *r, int phase, int y, int from) {
   return r->data + (size_t)reflect(y, r->h) * r->stride + (ptrdiff_t)(path(r, phase, y) - path(r, phase, from)) * (ptrdiff_t)r->px;
+}
+
+KERNEL static void add_u8(uint32_t *restrict sum, const uint8_t *in, size_t n) {
+  for (size_t i = 0; i < n; i++) sum[i] += in[i];
+}
+
+KERNEL static void add_f32(double *restrict sum, const float *in, size_t n) {
+  for (size_t i = 0; i < n; i++) sum[i] += (double)in[i];
 }
 
 KERNEL static void slide_u8(uint32_t *restrict sum, const uint8_t *in, const uint8_t *out, size_t n) {
@@ -136,56 +147,64 @@ KERNEL static void mean_f32(void *const sum[PHASES], const void *const a[PHASES]
   }
 }
 
-/* Sums from scratch of samples first..first+n-1 around row y. */
+/* Sums from scratch of entries first..first+n-1 of sum[] around row y. */
 static void fresh(const Run *r, bool u8, int phase, int y, size_t first, size_t n) {
-  uint32_t *s = r->sum[phase];
-  double *d = r->sum[phase];
-  if (u8) memset(s + first, 0, n * sizeof *s);
-  else memset(d + first, 0, n * sizeof *d);
+  uint32_t *s = (uint32_t *)r->sum[phase] + (u8 ? first : 0);
+  double *d = (double *)r->sum[phase] + (u8 ? 0 : first);
+  ptrdiff_t at = (ptrdiff_t)first - (ptrdiff_t)r->lead;
+  if (u8) memset(s, 0, n * sizeof *s);
+  else memset(d, 0, n * sizeof *d);
   for (int k = -r->line->whole; k <= r->line->whole; k++) {
-    const void *p = seen(r, phase, y + k, y);
-    for (size_t i = first; i < first + n; i++)
-      if (u8) s[i] += ((const uint8_t *)p)[i];
-      else d[i] += (double)((const float *)p)[i];
+    const void *row = seen(r, phase, y + k, y);
+    if (u8) add_u8(s, (const uint8_t *)row + at, n);
+    else add_f32(d, (const float *)row + at, n);
   }
 }
 
-/* From row y to y + 1: where the line steps across, so do the sums, and a pixel comes in at the side. */
-static void advance(const Run *r, bool u8, int phase, int y) {
+/* From row y to y + 1: where the line steps across, so do the sums, and the margin gives a pixel away. */
+static void advance(Run *r, bool u8, int phase, int y) {
   int whole = r->line->whole, shift = path(r, phase, y + 1) - path(r, phase, y);
-  size_t size = u8 ? sizeof(uint32_t) : sizeof(double), moved = (r->n - r->c) * size;
+  size_t size = u8 ? sizeof(uint32_t) : sizeof(double), all = r->n + MARGIN * r->c, moved = (all - r->c) * size;
   uint8_t *sum = r->sum[phase];
   if (shift > 0) memmove(sum + r->c * size, sum, moved);
   if (shift < 0) memmove(sum, sum + r->c * size, moved);
   const void *in = seen(r, phase, y + 1 + whole, y + 1), *out = seen(r, phase, y - whole, y + 1);
-  if (u8) slide_u8(r->sum[phase], in, out, r->n);
-  else slide_f32(r->sum[phase], in, out, r->n);
-  if (shift) fresh(r, u8, phase, y + 1, shift > 0 ? 0 : r->n - r->c, r->c);
+  if (u8) slide_u8(r->sum[phase], (const uint8_t *)in - r->lead, (const uint8_t *)out - r->lead, all);
+  else slide_f32(r->sum[phase], (const float *)in - r->lead, (const float *)out - r->lead, all);
+  if (!shift || ++r->stale[phase] <= MARGIN) return;
+  size_t n = r->stale[phase] * r->c;
+  fresh(r, u8, phase, y + 1, shift > 0 ? 0 : all - n, n);
+  r->stale[phase] = 0;
 }
 
-static void run(const Run *r, Image *out) {
+static void run(Run *r, Image *out) {
   const Line *l = r->line;
   bool u8 = out->type == IMAGE_U8;
   double scale = 1 / (PHASES * (2 * l->whole + 1 + 2 * l->part));
-  for (int j = 0; j < PHASES; j++) fresh(r, u8, j, 0, 0, r->n);
+  for (int j = 0; j < PHASES; j++) fresh(r, u8, j, 0, 0, r->n + MARGIN * r->c);
   for (int y = 0; y < r->h; y++) {
     const void *a[PHASES], *b[PHASES];
-    for (int j = 0; j < PHASES; j++) a[j] = seen(r, j, y - l->whole - 1, y), b[j] = seen(r, j, y + l->whole + 1, y);
-    if (u8) mean_u8(r->sum, a, b, (float)l->part, (float)scale, image_row(out, y), r->n);
-    else mean_f32(r->sum, a, b, l->part, scale, image_row_f(out, y), r->n);
+    void *sum[PHASES];
+    for (int j = 0; j < PHASES; j++) {
+      sum[j] = (uint8_t *)r->sum[j] + r->lead * (u8 ? sizeof(uint32_t) : sizeof(double));
+      a[j] = seen(r, j, y - l->whole - 1, y);
+      b[j] = seen(r, j, y + l->whole + 1, y);
+    }
+    if (u8) mean_u8(sum, a, b, (float)l->part, (float)scale, image_row(out, y), r->n);
+    else mean_f32(sum, a, b, l->part, scale, image_row_f(out, y), r->n);
     for (int j = 0; j < PHASES; j++) advance(r, u8, j, y);
   }
 }
 
 static bool steep_line(const Image *in, Image *out, const Line *l, Err *err) {
   size_t c = (size_t)in->c, n = c * (size_t)in->w;
-  Run r = {.line = l, .px = image_sample_size(in) * c, .c = c, .n = n, .h = in->h};
-  int pad = (int)ceil((l->whole + 2) * fabs(l->slope)) + 2;
+  Run r = {.line = l, .px = image_sample_size(in) * c, .c = c, .n = n, .h = in->h, .lead = l->slope > 0 ? MARGIN * c : 0};
+  int pad = (int)ceil((l->whole + 2) * fabs(l->slope)) + 2 + MARGIN;
   uint8_t *own;
   r.data = pad_image(in, pad, pad, &r.stride, &own, err);
   if (!r.data) return false;
   bool ok = true;
-  for (int j = 0; j < PHASES; j++) ok = (r.sum[j] = mem_alloc(n, sizeof(double))) && ok;
+  for (int j = 0; j < PHASES; j++) ok = (r.sum[j] = mem_alloc(n + MARGIN * c, sizeof(double))) && ok;
   if (ok) run(&r, out);
   else err_memory(err);
   for (int j = 0; j < PHASES; j++) mem_free(r.sum[j]);
