@@ -168,18 +168,93 @@ static void cubic_taps(const Sampler *s, double x, double y, Cubic *t) {
   }
 }
 
-static inline __attribute__((always_inline)) void cubic_u8(const Sampler *s, const double *x, const double *y, int n, uint8_t *dst, const int c) {
-  for (int i = 0; i < n; i++, dst += c) {
-    Cubic t;
-    float sum[4] = {0.5f, 0.5f, 0.5f, 0.5f};
-    cubic_taps(s, x[i], y[i], &t);
-    for (int j = 0; j < 4; j++) {
-      const uint8_t *r = image_row(s->im, t.row[j]);
-      for (int k = 0; k < c; k++)
-        sum[k] += t.wy[j] * (r[t.col[0] + k] * t.wx[0] + r[t.col[1] + k] * t.wx[1] + r[t.col[2] + k] * t.wx[2] + r[t.col[3] + k] * t.wx[3]);
+/* u8: coordinates rounded to 1/256 pixel, rows in 14-bit integers, then their sum in f32: exact before the last step. */
+typedef struct CubicRun {
+  int col[4][RUN]; /* columns times channels */
+  int row[4][RUN];
+  int16_t wx[RUN][4];
+  float wy[4][RUN]; /* over 2^14 */
+} CubicRun;
+
+static inline __attribute__((always_inline)) void cubic_axis(const double *x, int n, int size, bool wrap, int by, int at[4][RUN], int *frac) {
+  for (int i = 0; i < n; i++) {
+    int fixed = (int)((x[i] + 0.5) * 256.0 + 0.5) - 256, first = (fixed >> 8) - 1;
+    frac[i] = fixed & 255;
+    for (int k = 0; k < 4; k++) {
+      /* up to two outside: more than one period of a tiny frame */
+      int j = first + k, low = !wrap ? 0 : j + size < 0 ? j + 2 * size : j + size, high = !wrap ? size - 1 : j - size >= size ? j - 2 * size : j - size;
+      at[k][i] = (j < 0 ? low : j >= size ? high : j) * by;
     }
-    for (int k = 0; k < c; k++) dst[k] = sum[k] <= 0.0f ? 0 : sum[k] >= 255.0f ? 255 : (uint8_t)sum[k];
   }
+}
+
+KERNEL static void make_cubic(const Sampler *s, const double *x, const double *y, int n, CubicRun *q) {
+  int fx[RUN], fy[RUN];
+  cubic_axis(x, n, s->im->w, s->wrap, s->im->c, q->col, fx);
+  cubic_axis(y, n, s->im->h, s->wrap, 1, q->row, fy);
+  for (int i = 0; i < n; i++) {
+    float wx[4], wy[4];
+    cubic_weights((float)fx[i] / 256.0f, wx);
+    cubic_weights((float)fy[i] / 256.0f, wy);
+    int a = (int)(wx[0] * 16384.0f - 0.5f), c = (int)(wx[2] * 16384.0f + 0.5f), d = (int)(wx[3] * 16384.0f - 0.5f);
+    q->wx[i][0] = (int16_t)a;
+    q->wx[i][1] = (int16_t)(16384 - a - c - d);
+    q->wx[i][2] = (int16_t)c;
+    q->wx[i][3] = (int16_t)d;
+    for (int k = 0; k < 4; k++) q->wy[k][i] = wy[k] / 16384.0f;
+  }
+}
+
+static inline __attribute__((always_inline)) void cubic_pixel(const Image *im, const CubicRun *q, int i, int c, uint8_t *dst) {
+  float sum[4] = {0.5f, 0.5f, 0.5f, 0.5f};
+  const int16_t *w = q->wx[i];
+  for (int j = 0; j < 4; j++) {
+    const uint8_t *r = image_row(im, q->row[j][i]);
+    for (int k = 0; k < c; k++) {
+      int v = (r[q->col[0][i] + k] * w[0] + r[q->col[1][i] + k] * w[1]) + (r[q->col[2][i] + k] * w[2] + r[q->col[3][i] + k] * w[3]);
+      sum[k] += (float)v * q->wy[j][i];
+    }
+  }
+  for (int k = 0; k < c; k++) dst[k] = sum[k] <= 0.0f ? 0 : sum[k] >= 255.0f ? 255 : (uint8_t)sum[k];
+}
+
+#if defined(__SSE2__)
+/* The same for three or four channels at once. */
+static inline __attribute__((always_inline)) int cubic_four(const Image *im, const CubicRun *q, int i) {
+  const __m128i zero = _mm_setzero_si128();
+  int64_t w;
+  memcpy(&w, q->wx[i], 8);
+  const __m128i left = _mm_set1_epi32((int)w), right = _mm_set1_epi32((int)(w >> 32));
+  __m128 sum = _mm_set1_ps(0.5f);
+  for (int j = 0; j < 4; j++) {
+    const uint8_t *r = image_row(im, q->row[j][i]);
+    __m128i a = _mm_unpacklo_epi8(_mm_unpacklo_epi8(load4(r + q->col[0][i]), load4(r + q->col[1][i])), zero);
+    __m128i b = _mm_unpacklo_epi8(_mm_unpacklo_epi8(load4(r + q->col[2][i]), load4(r + q->col[3][i])), zero);
+    __m128i v = _mm_add_epi32(_mm_madd_epi16(a, left), _mm_madd_epi16(b, right));
+    sum = _mm_add_ps(sum, _mm_mul_ps(_mm_cvtepi32_ps(v), _mm_set1_ps(q->wy[j][i])));
+  }
+  __m128i v = _mm_cvttps_epi32(_mm_max_ps(_mm_min_ps(sum, _mm_set1_ps(255.0f)), _mm_setzero_ps()));
+  v = _mm_packs_epi32(v, v);
+  return _mm_cvtsi128_si32(_mm_packus_epi16(v, v));
+}
+#endif
+
+KERNEL static void cubic_u8(const Image *im, const CubicRun *q, int n, uint8_t *dst) {
+  const int c = im->c;
+#if defined(__SSE2__)
+  /* four bytes are read per neighbour: the last row goes the plain way */
+  for (int i = 0; i < n && c >= 3; i++) {
+    uint8_t *p = dst + i * c;
+    if (q->row[0][i] == im->h - 1 || q->row[1][i] == im->h - 1 || q->row[2][i] == im->h - 1 || q->row[3][i] == im->h - 1) {
+      cubic_pixel(im, q, i, c, p);
+    } else {
+      int v = cubic_four(im, q, i);
+      memcpy(p, &v, (size_t)c);
+    }
+  }
+  if (c >= 3) return;
+#endif
+  for (int i = 0; i < n; i++) cubic_pixel(im, q, i, c, dst + i * c);
 }
 
 static void cubic_f32(const Sampler *s, const double *x, const double *y, int n, float *dst) {
@@ -219,8 +294,9 @@ void sample_run(const Sampler *s, const double *x, const double *y, int n, uint8
   if (s->interp == INTERP_NEAREST) {
     nearest(im, x, y, n, dst);
   } else if (s->interp == INTERP_CUBIC && im->type == IMAGE_U8) {
-    if (im->c == 3) cubic_u8(s, x, y, n, dst, 3);
-    else cubic_u8(s, x, y, n, dst, im->c);
+    CubicRun q;
+    make_cubic(s, x, y, n, &q);
+    cubic_u8(im, &q, n, dst);
   } else if (s->interp == INTERP_CUBIC) {
     cubic_f32(s, x, y, n, (float *)(void *)dst);
   } else if (im->type == IMAGE_U8) {
