@@ -93,23 +93,34 @@ local function gallery_features(self, k)
   return f
 end
 
---- The pictures that `sample` is told apart from: ids and features. The sample itself, pictures that cannot be read and
--- exact copies (as many features agree as with itself) are no others.
-local function rivals(self, sample, own)
+--- The sample and the pictures it may be told apart from: ids, features. Pictures that cannot be read are left out.
+local function candidates(self, sample, own)
   if not self.gallery then self.gallery = pick(rng(self.seed, "built-in gallery"), GALLERY, #self.data) end
-  local ids, list, _, same = {}, {}, features.match(own, own)
+  local ids, list = { sample.id }, { own }
+  -- one more than needed: the sample itself may be among them
   local turn = pick(rng(self.seed, sample.id, "built-in others"), math.min(self.others + 1, #self.gallery), #self.gallery)
   for _, k in ipairs(turn) do
     local other = self.data[self.gallery[k]]
-    if #ids < self.others and other.id ~= sample.id then
+    if #ids <= self.others and other.id ~= sample.id then
       local f = gallery_features(self, k)
-      if f and (same == 0 or select(2, features.match(f, own)) < same) then
+      if f then
         ids[#ids + 1] = other.id
         list[#list + 1] = f
       end
     end
   end
   return ids, list
+end
+
+--- The same without exact copies: those that agree with as many features as the sample itself does.
+local function distinct(ids, list, agree)
+  local own_ids, own_list, own_agree = {}, {}, {}
+  for k = 1, #ids do
+    if k == 1 or agree[1] == 0 or agree[k] < agree[1] then
+      own_ids[#own_ids + 1], own_list[#own_list + 1], own_agree[#own_agree + 1] = ids[k], list[k], agree[k]
+    end
+  end
+  return own_ids, own_list, own_agree
 end
 
 --- Best candidate and its margin over the second; candidate 1 is the sample itself, which wins no ties.
@@ -134,12 +145,11 @@ local function study(self, sample)
   if known then return known end
   local own, message, code = look(sample)
   if not own then return nil, message, code end
-  local ids, list = rivals(self, sample, own)
-  table.insert(ids, 1, sample.id)
-  table.insert(list, 1, own)
+  local ids, list = candidates(self, sample, own)
   local agree
   agree, message, code = features.compare(own, list)
   if not agree then return nil, message, code end
+  ids, list, agree = distinct(ids, list, agree)
   local first, margin = best(agree)
   known = { ids = ids, list = list, clean = first == 1 and sureness(margin) or 0 }
   if not self.known[sample.id] then
