@@ -136,8 +136,9 @@ Image *sharpen_apply(const Step *s, const Image *in, Err *err) {
   if (!data) return NULL;
   Image *out = image_like(in, err);
   for (int y = 0; out && y < in->h; y++) {
-    const uint8_t *a = data + (size_t)reflect(y - 1, in->h) * stride - c, *d = data + (size_t)reflect(y + 1, in->h) * stride - c;
-    sharpen_u8(a, data + (size_t)y * stride - c, d, c, (float)(1 + alpha * (lightness - 1)), (float)alpha, image_row(out, y), (size_t)in->w * c);
+    const uint8_t *a = data + (size_t)reflect(y - 1, in->h) * stride - c, *b = data + (size_t)y * stride - c;
+    const uint8_t *d = data + (size_t)reflect(y + 1, in->h) * stride - c;
+    sharpen_u8(a, b, d, c, (float)(1 + alpha * (lightness - 1)), (float)alpha, image_row(out, y), (size_t)in->w * c);
   }
   mem_free(own);
   if (out) keep_alpha(out, in);

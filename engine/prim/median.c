@@ -1,8 +1,9 @@
 /* Median over a square of 2 radius + 1 pixels.
  *
- * Up to NETWORK_RADIUS, and for f32 always: a sorting network (Batcher's odd-even
- * merge, pruned to what the middle depends on) run on whole rows at once, so its
- * minima and maxima are vector instructions. u8 beyond: a histogram that slides
+ * Up to NETWORK_RADIUS, and for f32 always: sorting networks run on many pixels at
+ * once, so that minima and maxima are vector instructions. Columns are sorted once
+ * for all windows they are in; Batcher's odd-even merges, pruned to what the middle
+ * depends on, do the rest. u8 beyond: a histogram that slides
  * along the row (Huang, Yang & Tang 1979). Same result, by definition.
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -33,18 +34,40 @@ static bool add(Network *net, int a, int b) {
   return true;
 }
 
-/* Batcher's merge exchange (Knuth, TAOCP 3, 5.2.2 M) for any n, then, from the back, what the middle wire needs. */
-static bool build(Network *net, int n) {
-  int top = 1;
-  while (2 * top < n) top *= 2;
-  for (int p = top; p > 0; p /= 2)
-    for (int q = top, r = 0, d = p;; d = q - p, q /= 2, r = p) {
-      for (int i = 0; i < n - d; i++)
-        if ((i & p) == r && !add(net, i, i + d)) return false;
-      if (q == p) break;
-    }
+/* Batcher's odd-even merge (Knuth, TAOCP 3, 5.3.4) of two sorted lists of wires; out lists all of them in order. */
+static bool merge(Network *net, const uint8_t *a, int m, const uint8_t *b, int n, uint8_t *out) {
+  if (m == 0 || n == 0) {
+    memcpy(out, m ? a : b, (size_t)(m + n));
+    return true;
+  }
+  if (m == 1 && n == 1) {
+    out[0] = a[0], out[1] = b[0];
+    return add(net, a[0], b[0]);
+  }
+  uint8_t part[2][WIRES], odd[WIRES], even[WIRES]; /* the lists' 1st, 3rd, ... and 2nd, 4th, ... */
+  int vm = (m + 1) / 2, vn = (n + 1) / 2, wm = m / 2, wn = n / 2;
+  for (int i = 0; i < vm; i++) part[0][i] = a[2 * i];
+  for (int i = 0; i < vn; i++) part[1][i] = b[2 * i];
+  if (!merge(net, part[0], vm, part[1], vn, odd)) return false;
+  for (int i = 0; i < wm; i++) part[0][i] = a[2 * i + 1];
+  for (int i = 0; i < wn; i++) part[1][i] = b[2 * i + 1];
+  if (!merge(net, part[0], wm, part[1], wn, even)) return false;
+  int at = 0;
+  out[at++] = odd[0];
+  for (int i = 0; i < wm + wn; i++) {
+    out[at++] = even[i];
+    if (i + 1 >= vm + vn) continue;
+    if (!add(net, even[i], odd[i + 1])) return false;
+    out[at++] = odd[i + 1];
+  }
+  if (vm + vn > wm + wn + 1) out[at] = odd[vm + vn - 1];
+  return true;
+}
+
+/* Keep, from the back, what the wanted wire depends on. */
+static void prune(Network *net, int wanted) {
   bool need[WIRES] = {0};
-  need[n / 2] = true;
+  need[wanted] = true;
   size_t kept = net->n;
   for (size_t i = net->n; i-- > 0;) {
     Exchange e = net->list[i];
@@ -55,6 +78,24 @@ static bool build(Network *net, int n) {
   }
   memmove(net->list, net->list + kept, (net->n - kept) * sizeof *net->list);
   net->n -= kept;
+}
+
+/* Merge `lists` lists of n wires each, list k on wires k n .. k n + n - 1, by pairs; order gets all wires, sorted. */
+static bool merge_lists(Network *net, int lists, int n, uint8_t *order) {
+  uint8_t next[WIRES];
+  int length[SIDE_MAX];
+  for (int i = 0; i < lists * n; i++) order[i] = (uint8_t)i;
+  for (int k = 0; k < lists; k++) length[k] = n;
+  while (lists > 1) {
+    int at = 0, made = 0;
+    for (int k = 0; k < lists; k += 2) {
+      int other = k + 1 < lists ? length[k + 1] : 0;
+      if (!merge(net, order + at, length[k], order + at + length[k], other, next + at)) return false;
+      at += length[made++] = length[k] + other;
+    }
+    memcpy(order, next, (size_t)at);
+    lists = made;
+  }
   return true;
 }
 
@@ -118,7 +159,9 @@ typedef struct Median {
   int radius;
 } Median;
 
-static const uint8_t *window_row(const Median *m, int y) { return m->data + (size_t)reflect(y, m->in->h) * m->stride - (size_t)m->radius * m->px; }
+static const uint8_t *window_row(const Median *m, int y) {
+  return m->data + (size_t)reflect(y, m->in->h) * m->stride - (size_t)m->radius * m->px;
+}
 
 static bool three(const Median *m) {
   size_t c = m->px, n = (size_t)m->in->w * c, wide = n + 2 * c;
@@ -131,24 +174,56 @@ static bool three(const Median *m) {
   return own != NULL;
 }
 
-static bool network(const Median *m) {
-  size_t size = image_sample_size(m->in), n = image_row_bytes(m->in);
+static void run(const Network *net, size_t size, uint8_t *wires) {
+  if (size == 1) run_u8(net->list, net->n, (uint8_t(*)[BLOCK])wires);
+  else run_f32(net->list, net->n, (float(*)[BLOCK])(void *)wires);
+}
+
+/* Sort the columns of the window over the whole padded row: rank k of every column ends up in sorted + k wide. */
+static void sort_columns(const Median *m, const Network *net, const uint8_t *order, int y, uint8_t *wires, uint8_t *sorted, size_t wide) {
+  size_t size = image_sample_size(m->in), block = BLOCK * size;
   int side = 2 * m->radius + 1;
-  Network net = {0};
-  uint8_t *wires = build(&net, side * side) ? mem_aligned((size_t)(side * side) * BLOCK * size) : NULL;
-  if (wires) memset(wires, 0, (size_t)(side * side) * BLOCK * size);
-  for (int y = 0; wires && y < m->in->h; y++)
-    for (size_t at = 0; at < n; at += BLOCK * size) {
-      size_t count = n - at < BLOCK * size ? n - at : BLOCK * size;
-      for (int i = 0; i < side * side; i++)
-        memcpy(wires + (size_t)i * BLOCK * size, window_row(m, y - m->radius + i / side) + at + (size_t)(i % side) * m->px, count);
-      if (size == 1) run_u8(net.list, net.n, (uint8_t(*)[BLOCK])wires);
-      else run_f32(net.list, net.n, (float(*)[BLOCK])(void *)wires);
-      memcpy(image_row(m->out, y) + at, wires + (size_t)(side * side / 2) * BLOCK * size, count);
-    }
+  for (size_t at = 0; at < wide; at += block) {
+    size_t count = wide - at < block ? wide - at : block;
+    for (int k = 0; k < side; k++) memcpy(wires + (size_t)k * block, window_row(m, y - m->radius + k) + at, count);
+    run(net, size, wires);
+    for (int k = 0; k < side; k++) memcpy(sorted + (size_t)k * wide + at, wires + (size_t)order[k] * block, count);
+  }
+}
+
+static void middle_row(const Median *m, const Network *net, int wanted, int y, uint8_t *wires, const uint8_t *sorted, size_t wide) {
+  size_t size = image_sample_size(m->in), block = BLOCK * size, n = image_row_bytes(m->in);
+  int side = 2 * m->radius + 1;
+  for (size_t at = 0; at < n; at += block) {
+    size_t count = n - at < block ? n - at : block;
+    for (int i = 0; i < side * side; i++)
+      memcpy(wires + (size_t)i * block, sorted + (size_t)(i % side) * wide + at + (size_t)(i / side) * m->px, count);
+    run(net, size, wires);
+    memcpy(image_row(m->out, y) + at, wires + (size_t)wanted * block, count);
+  }
+}
+
+/* Columns are sorted once for the side windows they are part of; what is left is to merge side sorted lists. */
+static bool network(const Median *m) {
+  int side = 2 * m->radius + 1, all = side * side;
+  size_t size = image_sample_size(m->in), wide = image_row_bytes(m->in) + 2 * (size_t)m->radius * m->px;
+  uint8_t column_order[WIRES], order[WIRES];
+  Network columns = {0}, rest = {0};
+  uint8_t *wires = mem_aligned((size_t)all * BLOCK * size), *sorted = mem_alloc((size_t)side, wide);
+  bool ok = wires && sorted && merge_lists(&columns, side, 1, column_order) && merge_lists(&rest, side, side, order);
+  if (ok) {
+    memset(wires, 0, (size_t)all * BLOCK * size);
+    prune(&rest, order[all / 2]);
+  }
+  for (int y = 0; ok && y < m->in->h; y++) {
+    sort_columns(m, &columns, column_order, y, wires, sorted, wide);
+    middle_row(m, &rest, order[all / 2], y, wires, sorted, wide);
+  }
   mem_free(wires);
-  mem_free(net.list);
-  return wires != NULL;
+  mem_free(sorted);
+  mem_free(columns.list);
+  mem_free(rest.list);
+  return ok;
 }
 
 /* One channel of one row: counts of 256 values, and how many lie below the current middle. */

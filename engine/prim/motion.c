@@ -76,7 +76,8 @@ static bool short_line(const Image *in, Image *out, const Line *l, Err *err) {
       p[i % SWEEP] = data + (size_t)reflect(y + taps[i].y, in->h) * stride + (ptrdiff_t)taps[i].x * (ptrdiff_t)px;
       w[i % SWEEP] = (uint16_t)taps[i].weight;
       if (in->type == IMAGE_F32)
-        sweep_f32(image_row_f(in, y), (const float *)(const void *)p[i % SWEEP], (float)taps[i].weight / (float)total, image_row_f(out, y), n);
+        sweep_f32(image_row_f(in, y), (const float *)(const void *)p[i % SWEEP], (float)taps[i].weight / (float)total,
+                  image_row_f(out, y), n);
       else if (i % SWEEP == SWEEP - 1)
         sweep_u8(p, w, acc, n);
     }
@@ -142,8 +143,9 @@ KERNEL static void mean_f32(void *const sum[PHASES], const void *const a[PHASES]
   const double *s0 = sum[0], *s1 = sum[1], *s2 = sum[2], *s3 = sum[3];
   const float *a0 = a[0], *a1 = a[1], *a2 = a[2], *a3 = a[3], *b0 = b[0], *b1 = b[1], *b2 = b[2], *b3 = b[3];
   for (size_t i = 0; i < n; i++) {
-    double ends = (((double)a0[i] + (double)b0[i]) + ((double)a1[i] + (double)b1[i])) + (((double)a2[i] + (double)b2[i]) + ((double)a3[i] + (double)b3[i]));
-    out[i] = (float)((((s0[i] + s1[i]) + (s2[i] + s3[i])) + part * ends) * scale);
+    double first = ((double)a0[i] + (double)b0[i]) + ((double)a1[i] + (double)b1[i]);
+    double second = ((double)a2[i] + (double)b2[i]) + ((double)a3[i] + (double)b3[i]);
+    out[i] = (float)((((s0[i] + s1[i]) + (s2[i] + s3[i])) + part * (first + second)) * scale);
   }
 }
 
