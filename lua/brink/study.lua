@@ -8,6 +8,7 @@ local augment = require "brink.augment"
 local core = require "brink.core"
 local measure = require "brink.search.measure"
 local nearest = require "brink.nearest"
+local sample = require "brink.sample"
 
 local M = {}
 
@@ -125,11 +126,26 @@ function Study:samples()
   return list
 end
 
--- The sample of a data set that has this content.
-local function find_sample(self, n, id)
+-- The file a sample came from, when it is still there with the same content.
+local function stored_sample(self, n, id)
+  if not self.paths then
+    self.paths = {}
+    for s in self.store:samples() do self.paths[s.n] = s.path end
+  end
+  if not self.paths[n] then return nil, "the study was opened without its data" end
+  local s = sample.new { path = self.paths[n] }
+  local found, message = s:identify()
+  if not found then return nil, message end
+  if found ~= id then return nil, s.path .. ": the file has changed since it was tested" end
+  return s
+end
+
+--- The sample of a picture entry { sample = number, id = content }: from the data, or from the file the search read.
+-- nil, message when neither has that content.
+function Study:sample(entry)
   local list = self.sample_list
-  if list and list[n] and list[n].id == id then return list[n] end
-  if not self.data then return nil, "the study was opened without its data" end
+  if list and list[entry.sample] and list[entry.sample].id == entry.id then return list[entry.sample] end
+  if not self.data then return stored_sample(self, entry.sample, entry.id) end
   if not self.by_id then
     self.by_id = {}
     for k = 1, #self.data do
@@ -137,14 +153,14 @@ local function find_sample(self, n, id)
       if s.id and not self.by_id[s.id] then self.by_id[s.id] = s end
     end
   end
-  if not self.by_id[id] then return nil, "the data have no picture of content " .. tostring(id) end
-  return self.by_id[id]
+  if not self.by_id[entry.id] then return nil, "the data have no picture of content " .. tostring(entry.id) end
+  return self.by_id[entry.id]
 end
 
 --- The pixels of a picture entry (first_failure, last_success, or any { row, side, i, sample, id, seed }) as they were tested.
 -- Returns the image and the sample, or nil, message, code; also when they no longer have the stored hash.
 function Study:picture(entry)
-  local s, message, code = find_sample(self, entry.sample, entry.id)
+  local s, message, code = self:sample(entry)
   if not s then return nil, message, "missing" end
   local image
   image, message, code = measure.image(augment.get(entry.row), entry.side, entry.i, s, entry.seed or self.settings.seed)

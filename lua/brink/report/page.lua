@@ -50,7 +50,8 @@ local function picture(row, which, title, class)
   end
   local lines = { "<b>" .. html.escape(title) .. "</b> at " .. fixed(p.i) .. (p.physical and ", " .. html.escape(p.physical) or "") }
   lines[#lines + 1] = html.escape(p.sample)
-  lines[#lines + 1] = "expected <b>" .. html.escape(p.label) .. "</b>, got <b>" .. html.escape(p.prediction) .. "</b>"
+  lines[#lines + 1] = "expected <b>" .. html.escape(p.label) .. "</b>, got <b>" .. html.escape(p.prediction) .. "</b>" ..
+    (p.error and (", error %.2f"):format(p.error) or "")
   if p.note then lines[#lines + 1] = html.escape(p.note) end
   lines[#lines + 1] = '<span title="hash of the tested pixels"><code>' .. html.escape(p.hash:sub(1, 12)) .. "</code></span>"
   return figure(class, p, title .. ", " .. p.sample, table.concat(lines, "<br>"))
