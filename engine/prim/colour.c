@@ -14,192 +14,249 @@
 
 enum { STRIP = 512 };
 
-typedef struct Strip {
-  _Alignas(64) float r[STRIP], g[STRIP], b[STRIP]; /* in sample units */
-} Strip;
+typedef struct Bytes {
+  _Alignas(64) uint8_t r[STRIP], g[STRIP], b[STRIP];
+} Bytes;
+
+typedef struct Floats {
+  _Alignas(64) float r[STRIP], g[STRIP], b[STRIP];
+} Floats;
 
 /* --- apart and together --- */
 
-KERNEL static void split_u8(Strip *s, const uint8_t *src, int c, int n) {
+#if defined(__x86_64__) && defined(BRINK_CLONES)
+#include <immintrin.h>
+#define WIDE __attribute__((target("avx2")))
+
+/* Shuffles; N: nowhere. APART[k][j]: byte i of channel k is byte 3 i + k of three vectors; where in the j-th.
+ * TOGETHER[j][k]: byte i of the j-th vector is byte (16 j + i) / 3 of channel (16 j + i) % 3; where in channel k. */
+enum { N = 0x80 };
+_Alignas(16) static const uint8_t APART[3][3][16] = {
+    {{0, 3, 6, 9, 12, 15, N, N, N, N, N, N, N, N, N, N},
+     {N, N, N, N, N, N, 2, 5, 8, 11, 14, N, N, N, N, N},
+     {N, N, N, N, N, N, N, N, N, N, N, 1, 4, 7, 10, 13}},
+    {{1, 4, 7, 10, 13, N, N, N, N, N, N, N, N, N, N, N},
+     {N, N, N, N, N, 0, 3, 6, 9, 12, 15, N, N, N, N, N},
+     {N, N, N, N, N, N, N, N, N, N, N, 2, 5, 8, 11, 14}},
+    {{2, 5, 8, 11, 14, N, N, N, N, N, N, N, N, N, N, N},
+     {N, N, N, N, N, 1, 4, 7, 10, 13, N, N, N, N, N, N},
+     {N, N, N, N, N, N, N, N, N, N, 0, 3, 6, 9, 12, 15}}};
+_Alignas(16) static const uint8_t TOGETHER[3][3][16] = {
+    {{0, N, N, 1, N, N, 2, N, N, 3, N, N, 4, N, N, 5},
+     {N, 0, N, N, 1, N, N, 2, N, N, 3, N, N, 4, N, N},
+     {N, N, 0, N, N, 1, N, N, 2, N, N, 3, N, N, 4, N}},
+    {{N, N, 6, N, N, 7, N, N, 8, N, N, 9, N, N, 10, N},
+     {5, N, N, 6, N, N, 7, N, N, 8, N, N, 9, N, N, 10},
+     {N, 5, N, N, 6, N, N, 7, N, N, 8, N, N, 9, N, N}},
+    {{N, 11, N, N, 12, N, N, 13, N, N, 14, N, N, 15, N, N},
+     {N, N, 11, N, N, 12, N, N, 13, N, N, 14, N, N, 15, N},
+     {10, N, N, 11, N, N, 12, N, N, 13, N, N, 14, N, N, 15}}};
+
+WIDE static inline void load_masks(__m128i mask[3][3], const uint8_t from[3][3][16]) {
+  for (int i = 0; i < 9; i++) mask[i / 3][i % 3] = _mm_load_si128((const __m128i *)(const void *)from[i / 3][i % 3]);
+}
+
+WIDE static inline __m128i gather(const __m128i mask[3], __m128i a, __m128i b, __m128i c) {
+  return _mm_or_si128(_mm_or_si128(_mm_shuffle_epi8(a, mask[0]), _mm_shuffle_epi8(b, mask[1])), _mm_shuffle_epi8(c, mask[2]));
+}
+
+/* Three streams of 16 from three vectors, or the other way round. Returns the pixels done. */
+WIDE static int apart_wide(Bytes *s, const uint8_t *src, int n) {
+  __m128i mask[3][3];
+  int i = 0;
+  load_masks(mask, APART);
+  for (; i + 16 <= n; i += 16, src += 48) {
+    const __m128i *from = (const __m128i *)(const void *)src;
+    __m128i a = _mm_loadu_si128(from), b = _mm_loadu_si128(from + 1), c = _mm_loadu_si128(from + 2);
+    _mm_store_si128((__m128i *)(void *)(s->r + i), gather(mask[0], a, b, c));
+    _mm_store_si128((__m128i *)(void *)(s->g + i), gather(mask[1], a, b, c));
+    _mm_store_si128((__m128i *)(void *)(s->b + i), gather(mask[2], a, b, c));
+  }
+  return i;
+}
+
+WIDE static int together_wide(const Bytes *s, uint8_t *dst, int n) {
+  __m128i mask[3][3];
+  int i = 0;
+  load_masks(mask, TOGETHER);
+  for (; i + 16 <= n; i += 16, dst += 48) {
+    __m128i *to = (__m128i *)(void *)dst;
+    __m128i r = _mm_load_si128((const __m128i *)(const void *)(s->r + i));
+    __m128i g = _mm_load_si128((const __m128i *)(const void *)(s->g + i));
+    __m128i b = _mm_load_si128((const __m128i *)(const void *)(s->b + i));
+    for (int j = 0; j < 3; j++) _mm_storeu_si128(to + j, gather(mask[j], r, g, b));
+  }
+  return i;
+}
+
+static bool wide(void) { return __builtin_cpu_supports("avx2"); }
+#else
+static int apart_wide(Bytes *s, const uint8_t *src, int n) { (void)s, (void)src, (void)n; return 0; }
+static int together_wide(const Bytes *s, uint8_t *dst, int n) { (void)s, (void)dst, (void)n; return 0; }
+static bool wide(void) { return false; }
+#endif
+
+KERNEL static void split_u8(Bytes *s, const uint8_t *src, int c, int n) {
+  int i = c == 3 && wide() ? apart_wide(s, src, n) : 0;
   if (c == 3) {
-    for (int i = 0; i < n; i++) s->r[i] = src[3 * i], s->g[i] = src[3 * i + 1], s->b[i] = src[3 * i + 2];
+    for (; i < n; i++) s->r[i] = src[3 * i], s->g[i] = src[3 * i + 1], s->b[i] = src[3 * i + 2];
   } else {
-    for (int i = 0; i < n; i++) s->r[i] = src[4 * i], s->g[i] = src[4 * i + 1], s->b[i] = src[4 * i + 2];
+    for (; i < n; i++) s->r[i] = src[4 * i], s->g[i] = src[4 * i + 1], s->b[i] = src[4 * i + 2];
   }
 }
 
-static void split_f32(Strip *s, const float *src, int c, int n) {
-  for (int i = 0; i < n; i++, src += c) s->r[i] = src[0], s->g[i] = src[1], s->b[i] = src[2];
-}
-
-static inline uint8_t byte_of(float v) {
-  float t = v + 0.5f;
-  t = t < 0.0f ? 0.0f : t;
-  t = t > 255.0f ? 255.0f : t;
-  return (uint8_t)(int)t;
-}
-
 /* Alpha comes from src, which may be dst. */
-KERNEL static void join_u8(const Strip *s, const uint8_t *src, uint8_t *dst, int c, int n) {
+KERNEL static void join_u8(const Bytes *s, const uint8_t *src, uint8_t *dst, int c, int n) {
+  int i = c == 3 && wide() ? together_wide(s, dst, n) : 0;
   if (c == 3) {
-    for (int i = 0; i < n; i++)
-      dst[3 * i] = byte_of(s->r[i]), dst[3 * i + 1] = byte_of(s->g[i]), dst[3 * i + 2] = byte_of(s->b[i]);
+    for (; i < n; i++) dst[3 * i] = s->r[i], dst[3 * i + 1] = s->g[i], dst[3 * i + 2] = s->b[i];
   } else {
-    for (int i = 0; i < n; i++) {
+    for (; i < n; i++) {
       uint8_t a = src[4 * i + 3];
-      dst[4 * i] = byte_of(s->r[i]), dst[4 * i + 1] = byte_of(s->g[i]), dst[4 * i + 2] = byte_of(s->b[i]), dst[4 * i + 3] = a;
+      dst[4 * i] = s->r[i], dst[4 * i + 1] = s->g[i], dst[4 * i + 2] = s->b[i], dst[4 * i + 3] = a;
     }
   }
 }
 
-static void join_f32(const Strip *s, const float *src, float *dst, int c, int n) {
+static void split_f32(Floats *s, const float *src, int c, int n) {
+  for (int i = 0; i < n; i++, src += c) s->r[i] = src[0], s->g[i] = src[1], s->b[i] = src[2];
+}
+
+static void join_f32(const Floats *s, const float *src, float *dst, int c, int n) {
   for (int i = 0; i < n; i++, src += c, dst += c) {
     for (int k = 3; k < c; k++) dst[k] = src[k];
     dst[0] = unit(s->r[i]), dst[1] = unit(s->g[i]), dst[2] = unit(s->b[i]);
   }
 }
 
-typedef void StripFn(Strip *s, int n, const float *f);
+typedef void BytesFn(Bytes *s, int n, const float *f);
+typedef void FloatsFn(Floats *s, int n, const float *f);
 
-static void run(const Point *p, StripFn *work, const uint8_t *src, size_t src_stride, uint8_t *dst, size_t dst_stride, int y0, int y1) {
+static void run(const Point *p, BytesFn *bytes, FloatsFn *floats, const uint8_t *src, size_t src_stride, uint8_t *dst,
+                size_t dst_stride, int y0, int y1) {
   const size_t pixel = (size_t)p->c * (p->type == IMAGE_U8 ? 1 : sizeof(float));
-  Strip s;
+  union { Bytes bytes; Floats floats; } s;
   for (int y = y0; y < y1; y++, src += src_stride, dst += dst_stride)
     for (int x = 0; x < p->w; x += STRIP) {
       const int n = p->w - x < STRIP ? p->w - x : STRIP;
       const uint8_t *from = src + (size_t)x * pixel;
       uint8_t *to = dst + (size_t)x * pixel;
       if (p->type == IMAGE_U8) {
-        split_u8(&s, from, p->c, n);
-        work(&s, n, p->f);
-        join_u8(&s, from, to, p->c, n);
+        split_u8(&s.bytes, from, p->c, n);
+        bytes(&s.bytes, n, p->f);
+        join_u8(&s.bytes, from, to, p->c, n);
       } else {
-        split_f32(&s, (const float *)(const void *)from, p->c, n);
-        work(&s, n, p->f);
-        join_f32(&s, (const float *)(const void *)from, (float *)(void *)to, p->c, n);
+        split_f32(&s.floats, (const float *)(const void *)from, p->c, n);
+        floats(&s.floats, n, p->f);
+        join_f32(&s.floats, (const float *)(const void *)from, (float *)(void *)to, p->c, n);
       }
     }
 }
 
-#define STRIP_ROWS(name, work)                                                                                      \
-  static void name(const Point *p, const uint8_t *src, size_t src_stride, uint8_t *dst, size_t dst_stride, int y0,  \
-                   int y1) {                                                                                        \
-    run(p, work, src, src_stride, dst, dst_stride, y0, y1);                                                         \
+/* NAME_pixel(Rgb, f) -> Rgb over strips of bytes and of floats, and NAME_rows from them. */
+#define PIXELS(name)                                                                                                \
+  KERNEL static void name##_bytes(Bytes *s, int n, const float *params) {                                           \
+    float f[12];                                                                                                    \
+    memcpy(f, params, sizeof f);                                                                                    \
+    for (int i = 0; i < n; i++) {                                                                                   \
+      Rgb out = name##_pixel((Rgb){s->r[i], s->g[i], s->b[i]}, f);                                                  \
+      s->r[i] = byte_of(out.r), s->g[i] = byte_of(out.g), s->b[i] = byte_of(out.b);                                 \
+    }                                                                                                               \
+  }                                                                                                                 \
+  KERNEL static void name##_floats(Floats *s, int n, const float *params) {                                         \
+    float f[12];                                                                                                    \
+    memcpy(f, params, sizeof f);                                                                                    \
+    for (int i = 0; i < n; i++) {                                                                                   \
+      Rgb out = name##_pixel((Rgb){s->r[i], s->g[i], s->b[i]}, f);                                                  \
+      s->r[i] = out.r, s->g[i] = out.g, s->b[i] = out.b;                                                            \
+    }                                                                                                               \
+  }                                                                                                                 \
+  static void name##_rows(const Point *p, const uint8_t *src, size_t src_stride, uint8_t *dst, size_t dst_stride,   \
+                          int y0, int y1) {                                                                         \
+    run(p, name##_bytes, name##_floats, src, src_stride, dst, dst_stride, y0, y1);                                  \
   }
 
-/* --- kernels: parameters in f as the point functions below fill them --- */
+/* --- one pixel: parameters in f as the point functions below fill them --- */
+
+typedef struct Rgb { float r, g, b; } Rgb;
 
 static inline float least(float a, float b) { return a < b ? a : b; }
 static inline float most(float a, float b) { return a > b ? a : b; }
+static inline float highest(Rgb p) { return most(most(p.r, p.g), p.b); }
+static inline float lowest(Rgb p) { return least(least(p.r, p.g), p.b); }
+static inline float or_one(float v) { return v > 0.0f ? v : 1.0f; }
 
-/* Hue in sixths of a turn, -1..5, for a pixel of maximum `high` and chroma d; a grey one gets 0. */
-static inline float hue_of(float r, float g, float b, float high, float d) {
-  float scale = 1.0f / (d > 0.0f ? d : 1.0f);
-  float hr = (g - b) * scale, hg = (b - r) * scale + 2.0f, hb = (r - g) * scale + 4.0f;
-  float h = high == g ? hg : hb;
-  return high == r ? hr : h;
+/* Hue in sixths of a turn, turned by f (0 <= f < 6): 0..6. A grey pixel (d == 0) gets f. */
+static inline float turned_hue(Rgb p, float high, float d, float f) {
+  const float scale = 1.0f / or_one(d);
+  float hr = (p.g - p.b) * scale, hg = (p.b - p.r) * scale + 2.0f, hb = (p.r - p.g) * scale + 4.0f;
+  float h = high == p.g ? hg : hb;
+  h = (high == p.r ? hr : h) + f;
+  h = h < 0.0f ? h + 6.0f : h;
+  return h >= 6.0f ? h - 6.0f : h;
 }
 
-/* A channel of the pixel with maximum v, chroma d; k is hue + 5, 3, 1 for red, green, blue (Wikipedia, HSL and HSV,
- * "HSV to RGB alternative"), 0..17 here. */
-static inline float channel_of(float v, float d, float k) {
-  k = k >= 12.0f ? k - 12.0f : k;
-  k = k >= 6.0f ? k - 6.0f : k;
-  float t = least(k, 4.0f - k);
-  t = most(least(t, 1.0f), 0.0f);
-  return v - d * t;
+/* The pixel of hue h, maximum v and chroma d. Each channel is v less d times a trapezoid of the hue
+ * (Wikipedia, "HSL and HSV", HSV to RGB alternative). */
+static inline Rgb from_hue(float h, float v, float d) {
+  /* distance from the channel's own hue, 0..3; red's is 0 and 6 */
+  float r = h > 3.0f ? 6.0f - h : h;
+  float g = h > 2.0f ? h - 2.0f : 2.0f - h, b = h > 4.0f ? h - 4.0f : 4.0f - h;
+  g = g > 3.0f ? 6.0f - g : g;
+  b = b > 3.0f ? 6.0f - b : b;
+  r = most(least(r - 1.0f, 1.0f), 0.0f);
+  g = most(least(g - 1.0f, 1.0f), 0.0f);
+  b = most(least(b - 1.0f, 1.0f), 0.0f);
+  return (Rgb){v - d * r, v - d * g, v - d * b};
 }
 
 /* f: hue shift in sixths of a turn, 0..6 */
-KERNEL static void hue_strip(Strip *s, int n, const float *f) {
-  const float shift = f[0] + 6.0f; /* never negative below */
-  for (int i = 0; i < n; i++) {
-    float r = s->r[i], g = s->g[i], b = s->b[i];
-    float high = most(most(r, g), b), d = high - least(least(r, g), b);
-    float h = hue_of(r, g, b, high, d) + shift;
-    h = h >= 12.0f ? h - 12.0f : h;
-    h = h >= 6.0f ? h - 6.0f : h;
-    s->r[i] = channel_of(high, d, h + 5.0f);
-    s->g[i] = channel_of(high, d, h + 3.0f);
-    s->b[i] = channel_of(high, d, h + 1.0f);
-  }
+static inline Rgb hue_pixel(Rgb p, const float *f) {
+  const float high = highest(p), d = high - lowest(p);
+  return from_hue(turned_hue(p, high, d, f[0]), high, d);
 }
-STRIP_ROWS(hue_rows, hue_strip)
+PIXELS(hue)
 
 /* f: hue shift, saturation factor and addend, value factor and addend (sample units), full scale */
-KERNEL static void hsv_strip(Strip *s, int n, const float *f) {
-  const float shift = f[0] + 6.0f, sat_by = f[1], sat_more = f[2], val_by = f[3], val_more = f[4], full = f[5];
-  for (int i = 0; i < n; i++) {
-    float r = s->r[i], g = s->g[i], b = s->b[i];
-    float high = most(most(r, g), b), d = high - least(least(r, g), b);
-    float h = hue_of(r, g, b, high, d) + shift;
-    h = h >= 12.0f ? h - 12.0f : h;
-    h = h >= 6.0f ? h - 6.0f : h;
-    float sat = d / (high > 0.0f ? high : 1.0f) * sat_by + sat_more;
-    sat = d > 0.0f ? most(least(sat, 1.0f), 0.0f) : 0.0f;
-    float v = most(least(high * val_by + val_more, full), 0.0f);
-    float chroma = v * sat;
-    s->r[i] = channel_of(v, chroma, h + 5.0f);
-    s->g[i] = channel_of(v, chroma, h + 3.0f);
-    s->b[i] = channel_of(v, chroma, h + 1.0f);
-  }
+static inline Rgb hsv_pixel(Rgb p, const float *f) {
+  const float high = highest(p), d = high - lowest(p);
+  float sat = d / or_one(high) * f[1] + f[2];
+  sat = d > 0.0f ? most(least(sat, 1.0f), 0.0f) : 0.0f;
+  const float v = most(least(high * f[3] + f[4], f[5]), 0.0f);
+  return from_hue(turned_hue(p, high, d, f[0]), v, v * sat);
 }
-STRIP_ROWS(hsv_rows, hsv_strip)
+PIXELS(hsv)
 
 /* f: factor of HSV saturation. Distances from the maximum scale, up to where the smallest channel is 0. */
-KERNEL static void saturation_strip(Strip *s, int n, const float *f) {
-  const float factor = f[0];
-  for (int i = 0; i < n; i++) {
-    float r = s->r[i], g = s->g[i], b = s->b[i];
-    float high = most(most(r, g), b), d = high - least(least(r, g), b);
-    float by = least(factor, high / (d > 0.0f ? d : 1.0f));
-    s->r[i] = high - (high - r) * by;
-    s->g[i] = high - (high - g) * by;
-    s->b[i] = high - (high - b) * by;
-  }
+static inline Rgb saturation_pixel(Rgb p, const float *f) {
+  const float high = highest(p), d = high - lowest(p);
+  const float by = least(f[0], high / or_one(d));
+  return (Rgb){high - (high - p.r) * by, high - (high - p.g) * by, high - (high - p.b) * by};
 }
-STRIP_ROWS(saturation_rows, saturation_strip)
+PIXELS(saturation)
 
 /* f: factor and addend of HSV value, full scale. Channels keep their proportions; black takes the addend as grey. */
-KERNEL static void value_strip(Strip *s, int n, const float *f) {
-  const float factor = f[0], more = f[1], full = f[2];
-  for (int i = 0; i < n; i++) {
-    float r = s->r[i], g = s->g[i], b = s->b[i];
-    float high = most(most(r, g), b);
-    float v = most(least(high * factor + more, full), 0.0f);
-    float by = v / (high > 0.0f ? high : 1.0f), add = high > 0.0f ? 0.0f : v;
-    s->r[i] = r * by + add;
-    s->g[i] = g * by + add;
-    s->b[i] = b * by + add;
-  }
+static inline Rgb value_pixel(Rgb p, const float *f) {
+  const float high = highest(p);
+  const float v = most(least(high * f[0] + f[1], f[2]), 0.0f);
+  const float by = v / or_one(high), add = high > 0.0f ? 0.0f : v;
+  return (Rgb){p.r * by + add, p.g * by + add, p.b * by + add};
 }
-STRIP_ROWS(value_rows, value_strip)
+PIXELS(value)
 
 /* f: three rows of four */
-KERNEL static void matrix_strip(Strip *s, int n, const float *f) {
-  const float m0 = f[0], m1 = f[1], m2 = f[2], m3 = f[3], m4 = f[4], m5 = f[5], m6 = f[6], m7 = f[7], m8 = f[8], m9 = f[9],
-              m10 = f[10], m11 = f[11];
-  for (int i = 0; i < n; i++) {
-    float r = s->r[i], g = s->g[i], b = s->b[i];
-    s->r[i] = r * m0 + g * m1 + b * m2 + m3;
-    s->g[i] = r * m4 + g * m5 + b * m6 + m7;
-    s->b[i] = r * m8 + g * m9 + b * m10 + m11;
-  }
+static inline Rgb matrix_pixel(Rgb p, const float *f) {
+  return (Rgb){p.r * f[0] + p.g * f[1] + p.b * f[2] + f[3], p.r * f[4] + p.g * f[5] + p.b * f[6] + f[7],
+               p.r * f[8] + p.g * f[9] + p.b * f[10] + f[11]};
 }
-STRIP_ROWS(matrix_rows, matrix_strip)
+PIXELS(matrix)
 
-/* f: luma weight and own weight: colour channels blend with luma. */
-KERNEL static void blend_strip(Strip *s, int n, const float *f) {
-  const float own = f[0], grey = f[1];
-  for (int i = 0; i < n; i++) {
-    float r = s->r[i], g = s->g[i], b = s->b[i];
-    float luma = (r * LUMA_R + g * LUMA_G + b * LUMA_B) * grey;
-    s->r[i] = luma + r * own;
-    s->g[i] = luma + g * own;
-    s->b[i] = luma + b * own;
-  }
+/* f: own weight and luma's weight */
+static inline Rgb blend_pixel(Rgb p, const float *f) {
+  const float luma = (p.r * LUMA_R + p.g * LUMA_G + p.b * LUMA_B) * f[1];
+  return (Rgb){luma + p.r * f[0], luma + p.g * f[0], luma + p.b * f[0]};
 }
-STRIP_ROWS(blend_rows, blend_strip)
+PIXELS(blend)
 
 /* --- what a step means for an image --- */
 

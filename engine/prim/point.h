@@ -12,6 +12,13 @@
 
 static inline float unit(float v) { return v < 0.0f ? 0.0f : v > 1.0f ? 1.0f : v; }
 
+/* sample_u8 for |v| < 2^31, with the limits on integers: compilers make minimum and maximum of that. */
+static inline uint8_t byte_of(float v) {
+  int t = (int)(v + 0.5f);
+  t = t < 0 ? 0 : t;
+  return (uint8_t)(t > 255 ? 255 : t);
+}
+
 /* gain * v + offset with p->f[k] and p->f[4 + k] for channel k (index 3 serves every further channel), offsets in
  * sample units (0..255 for u8, 0..1 for f32). Alpha is left alone whatever f says. u8 runs as arithmetic and gives
  * exactly the bytes of its table; f32 is clamped to 0..1. */
