@@ -52,6 +52,8 @@ void bind_clear_interruption(lua_State *L);
 
 /* Collector pressure for memory Lua cannot see. */
 void bind_account(lua_State *L, size_t bytes);
+/* Bytes once accounted are gone again. */
+void bind_released(size_t bytes);
 
 /* Openers: each leaves one table on the stack; core.c lists them. */
 int open_image(lua_State *L);

@@ -657,6 +657,7 @@ static int f_resize(lua_State *L) {
 
 static int f_close(lua_State *L) {
   Box *box = luaL_checkudata(L, 1, IMAGE);
+  if (box->im) bind_released(image_bytes(box->im));
   image_unref(box->im);
   box->im = NULL;
   return 0;
