@@ -129,19 +129,44 @@ static int neighbour(int i, int n, bool wrap) {
   return border_index(i, n, wrap ? BORDER_WRAP : BORDER_REPLICATE);
 }
 
-static void linear_f32(const Sampler *s, const double *x, const double *y, int n, float *dst) {
-  const Image *im = s->im;
-  const int c = im->c;
+typedef struct FloatTaps {
+  int x0[RUN], x1[RUN], y0[RUN], y1[RUN]; /* columns times channels, rows */
+  float fx[RUN], fy[RUN];
+} FloatTaps;
+
+static inline __attribute__((always_inline)) void axis_taps_f32(const double *x, int n, int size, bool wrap, int by, int *a, int *b, float *f) {
+  for (int i = 0; i < n; i++) {
+    double v = x[i] + 0.5; /* from the pixel left of the frame, so that truncation is floor */
+    int left = (int)v - 1, right = left + 1;
+    f[i] = (float)(v - (double)right);
+    int below = wrap ? size - 1 : 0, above = wrap ? 0 : size - 1;
+    a[i] = (left < 0 ? below : left) * by;
+    b[i] = (right >= size ? above : right) * by;
+  }
+}
+
+KERNEL static void make_taps_f32(const Sampler *s, const double *x, const double *y, int n, FloatTaps *t) {
+  axis_taps_f32(x, n, s->im->w, s->wrap, s->im->c, t->x0, t->x1, t->fx);
+  axis_taps_f32(y, n, s->im->h, s->wrap, 1, t->y0, t->y1, t->fy);
+}
+
+static inline __attribute__((always_inline)) void lerp_f32(const Image *im, const FloatTaps *t, int n, float *dst, const int c) {
   for (int i = 0; i < n; i++, dst += c) {
-    double bx = floor(x[i] - 0.5), by = floor(y[i] - 0.5);
-    float fx = (float)(x[i] - 0.5 - bx), fy = (float)(y[i] - 0.5 - by);
-    const float *r0 = image_row_f(im, neighbour((int)by, im->h, s->wrap)), *r1 = image_row_f(im, neighbour((int)by + 1, im->h, s->wrap));
-    size_t x0 = (size_t)neighbour((int)bx, im->w, s->wrap) * (size_t)c, x1 = (size_t)neighbour((int)bx + 1, im->w, s->wrap) * (size_t)c;
+    const float *r0 = image_row_f(im, t->y0[i]), *r1 = image_row_f(im, t->y1[i]);
+    const int x0 = t->x0[i], x1 = t->x1[i];
+    const float fx = t->fx[i], fy = t->fy[i];
     for (int k = 0; k < c; k++) {
       float a = r0[x0 + k] + (r1[x0 + k] - r0[x0 + k]) * fy, b = r0[x1 + k] + (r1[x1 + k] - r0[x1 + k]) * fy;
       dst[k] = a + (b - a) * fx;
     }
   }
+}
+
+KERNEL static void linear_f32(const Image *im, const FloatTaps *t, int n, float *dst) {
+  if (im->c == 3) lerp_f32(im, t, n, dst, 3);
+  else if (im->c == 4) lerp_f32(im, t, n, dst, 4);
+  else if (im->c == 1) lerp_f32(im, t, n, dst, 1);
+  else lerp_f32(im, t, n, dst, im->c);
 }
 
 /* Catmull-Rom: Keys' cubic with a = -1/2. */
@@ -304,6 +329,8 @@ void sample_run(const Sampler *s, const double *x, const double *y, int n, uint8
     make_taps(s, x, y, n, &t);
     linear_u8(s, &t, n, dst);
   } else {
-    linear_f32(s, x, y, n, (float *)(void *)dst);
+    FloatTaps t;
+    make_taps_f32(s, x, y, n, &t);
+    linear_f32(im, &t, n, (float *)(void *)dst);
   }
 }
