@@ -302,4 +302,14 @@ t.test("show writes and names a sheet", function()
   t.eq((run("show", "Brighten", input, "-o", t.tmp() .. "/no/such/x.png")), 5)
 end)
 
+t.test("show takes any kind and shape of picture", function()
+  local output = t.tmp() .. "/sheet.png"
+  for k, shape in ipairs { { 1, 1, 1 }, { 300, 1, 2 }, { 1, 300, 4 }, { 9, 5, 3 } } do
+    local input = ("%s/shape%d.png"):format(t.tmp(), k)
+    assert(core.image.new(shape[1], shape[2], shape[3], "u8", 128):save(input))
+    local code, _, err = run("show", "MotionBlur", "Rotate", input, "-o", output)
+    t.eq({ code, err }, { 0, "" }, table.concat(shape, "x"))
+  end
+end)
+
 t.done()

@@ -189,6 +189,24 @@ t.test("an effect that comes again draws anew; another sample or draw too", func
   t.ok(keys("two", 0) ~= a and keys("one", 1) ~= a)
 end)
 
+t.test("a row may look at the picture as it is when its turn comes", function()
+  local seen = {}
+  local looks = brink.augmentation(row_with { plan = function(p, ctx)
+    seen[#seen + 1] = ctx.stats().mean[1]
+    return { { op = "gain_offset", offset = p.amount / 2 } }
+  end })
+  local image = core.image.new(6, 4, 3, "u8", 100)
+  image:apply { { looks.name, 0.2 }, { looks.name, 0.2 } }
+  t.eq(seen, { 100, 126 })
+end)
+
+t.test("a row may be written with the constructors of primitives", function()
+  local prim = require "brink.prim"
+  local row = brink.augmentation(row_with { plan = function(p) return { prim.gamma(1 + p.amount), prim.invert() } end })
+  local image = core.image.new(6, 4, 3, "u8", 255)
+  t.eq({ image:apply({ { row.name, 1 } }):pixel(0, 0) }, { 0, 0, 0 })
+end)
+
 t.test("the placement does not depend on the intensity", function()
   local image = { width = 64, height = 48, channels = 3 }
   local one = augment.compose({ { "PixelDropout", 0.2 } }, image, 1, "x")

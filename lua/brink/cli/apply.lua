@@ -18,6 +18,7 @@ A bad input is named and the rest go on; the exit code then is 3.]],
     { name = "draw", type = "integer", default = 0, lo = 0, doc = "which of the endless draws of the same picture and seed" },
     { name = "format", choices = { "png", "jpeg" }, default = "png", doc = "of files written into a folder" },
     { name = "quality", type = "integer", lo = 1, hi = 100, doc = "of JPEG output" },
+    (options.common "threads"),
     (options.common "json"),
   },
   examples = {
@@ -83,6 +84,7 @@ function M.run(values, operands)
   local list, paths = effects.split(operands)
   if #list == 0 then exit.with(exit.usage, "apply: which effect? (brink apply Hue=0.3 in.jpg out.png)") end
   if #paths < 2 then exit.with(exit.usage, "apply: INPUT and OUTPUT expected, got %d path%s", #paths, #paths == 1 and "" or "s") end
+  if values.threads then core.async.threads(values.threads) end
   local output = table.remove(paths)
   local folder = #paths > 1 or is_folder(paths[1]) or is_folder(output) or output:sub(-1) == "/"
   local inputs = inputs_of(paths)
