@@ -4,9 +4,10 @@
  * to 3.5 sigma. Above: halve (binomial 1 4 6 4 1), blur the half-size picture
  * with what is left of the variance, double (the same binomial). Variances add,
  * so the total is sigma^2 exactly; aliases and images sit where the binomial has
- * a fourfold zero. Against sampled taps the response to any sinusoid is off by
- * less than 0.003, the result by less than one level (tested). Burt & Adelson
- * 1983 is the pyramid; the exact variance bookkeeping makes it a blur.
+ * a fourfold zero. By its transfer function the response to any sinusoid is off by
+ * less than 0.003; photographs come out within 0.2 level of the true sum before
+ * rounding (measured, sigma 3.2 to 200). Burt & Adelson 1983 is
+ * the pyramid; the exact variance bookkeeping makes it a blur.
  *
  * u8 pictures travel as uint16_t in 1/128 level: halving and doubling are chains
  * of rounded averages (exact on constants), taps are high halves of 16 x 16 bit
@@ -23,7 +24,7 @@
 #include "base/mem.h"
 #include "prim/filter.h"
 
-#define SIGMA_DIRECT 3.2 /* measured: below, taps at full size are as fast, and exact */
+#define SIGMA_DIRECT 3.2 /* measured: from here halving is faster (0.53 against 0.75 ms) and within 0.2 level of the taps */
 #define SIGMA_NONE 0.17  /* the first tap would be below 1/2^17 */
 enum { LEVELS = 12, REACH = 12, BATCH = 4 }; /* REACH: ceil(3.5 SIGMA_DIRECT); BATCH: tap pairs per sweep */
 

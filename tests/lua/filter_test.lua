@@ -249,6 +249,15 @@ local function compare(step, im, want, tolerance, mean_tolerance)
   t.ok(sum / #got <= mean_tolerance, name(step) .. ": mean error " .. sum / #got)
 end
 
+t.test("gaussian is the weighted sum, on both sides of the change of method", function()
+  for _, sigma in ipairs { 0.8, 3, 3.4, 6.3, 7 } do
+    local taps, n = {}, math.ceil(4 * sigma)
+    for y = -n, n do for x = -n, n do taps[#taps + 1] = { x, y, core.math.exp(-(x * x + y * y) / (2 * sigma * sigma)) } end end
+    local im = picture(27, 25, 1)
+    compare({ op = "gaussian", sigma = sigma }, im, reference(im, taps), 0.8, 0.3)
+  end
+end)
+
 t.test("box is the mean over a square with partly covered rim", function()
   for _, radius in ipairs { 0.25, 1, 2.5, 9 } do
     local taps, n = {}, math.ceil(radius)
