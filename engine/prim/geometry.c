@@ -236,17 +236,17 @@ static bool random_field(Field *f, uint64_t key, double sigma, Err *err) {
 /* Mean square displacement per axis at the nodes inside the frame: the spline there is (1 4 1) / 6 of the coefficients. */
 static double field_power(const Field *f, int w, int h) {
   const bool dense = f->cell_w == 1.0;
-  double sum = 0.0;
-  int n = 0;
+  double sum = 0.0, n = 0.0;
   for (int j = 0; j < f->rows && j * f->cell_h <= h; j++)
-    for (int i = 0; i < f->cols && i * f->cell_w <= w; i++, n++) {
+    for (int i = 0; i < f->cols && i * f->cell_w <= w; i++, n += 1.0) {
       double d[2] = {0.0, 0.0};
       for (int b = -1; b <= 1; b++)
         for (int a = -1; a <= 1; a++) {
           double k = dense ? !a && !b : (a ? 1.0 : 4.0) * (b ? 1.0 : 4.0) / 36.0;
           int x = i + a < 0 ? 0 : i + a >= f->cols ? f->cols - 1 : i + a, y = j + b < 0 ? 0 : j + b >= f->rows ? f->rows - 1 : j + b;
-          d[0] += k * (double)f->dx[y * f->cols + x];
-          d[1] += k * (double)f->dy[y * f->cols + x];
+          size_t at = (size_t)y * (size_t)f->cols + (size_t)x;
+          d[0] += k * (double)f->dx[at];
+          d[1] += k * (double)f->dy[at];
         }
       sum += d[0] * d[0] + d[1] * d[1];
     }

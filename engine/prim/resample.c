@@ -77,6 +77,17 @@ static void gather_px(const uint8_t *src, size_t step, const int *map, int n, co
   else gather(src, step, map, n, fill, dst, px);
 }
 
+/* n pixels from src leftwards. Three bytes are moved as four: the extra one is to the right of what follows, or overwritten by it. */
+static void copy_backwards(const uint8_t *src, int n, uint8_t *dst, size_t px) {
+  if (px == 3) {
+    memcpy(dst, src, 3); /* alone, there may be nothing to its right */
+    for (int i = 1; i < n - 1; i++) memcpy(dst + i * 3, src - i * 3, 4);
+    if (n > 1) memcpy(dst + (n - 1) * 3, src - (n - 1) * 3, 3);
+  } else {
+    for (int i = 0; i < n; i++) memcpy(dst + (size_t)i * px, src - (size_t)i * px, px);
+  }
+}
+
 /* One output row along an input row: runs of +1 are memcpy. */
 static void copy_row(const uint8_t *src, const int *map, int n, const uint8_t *fill, uint8_t *dst, size_t px) {
   int i = 0;
@@ -88,6 +99,13 @@ static void copy_row(const uint8_t *src, const int *map, int n, const uint8_t *f
       while (k < n && map[k] == map[k - 1] + 1) k++;
       if (k - i > 8) {
         memcpy(dst + (size_t)i * px, src + (size_t)map[i] * px, (size_t)(k - i) * px);
+        i = k;
+        continue;
+      }
+      if (k == i + 1)
+        while (k < n && map[k] >= 0 && map[k] == map[k - 1] - 1) k++;
+      if (k - i > 8) {
+        copy_backwards(src + (size_t)map[i] * px, k - i, dst + (size_t)i * px, px);
         i = k;
         continue;
       }

@@ -17,7 +17,7 @@
 #include "base/mem.h"
 #include "prim/resample.h"
 
-enum { BLOCK = 32, FIXED_TAPS = 24 };
+enum { BLOCK = 32, FIXED_TAPS = 24, WIDE_TAPS = 256 };
 
 typedef struct Axis {
   int n;           /* output positions */
@@ -74,11 +74,17 @@ static void fill_taps(Axis *a, int o, double q, double scale, int size, Interp i
   int64_t start = lo < 0 ? 0 : lo;
   if (start > size - a->k) start = size - a->k;
   if (hi <= 0 || lo >= size) hi = lo; /* sees nothing of the picture */
+  const bool wide = hi - lo > WIDE_TAPS; /* so many that they sum to 1 however they fall */
+  if (wide) {
+    lo = start;
+    hi = start + a->k;
+  }
   for (int64_t i = lo; i < hi; i++) {
     double v = tap_weight(interp, i, q, scale);
     all += v;
     if (i >= start && i < start + a->k) sum += w[i - start] = (float)v;
   }
+  if (wide) all = 1.0;
   double norm = border == BORDER_CONSTANT ? all : sum;
   for (int i = 0; i < a->k; i++) w[i] = norm != 0.0 ? (float)(w[i] / norm) : 0.0f;
   a->first[o] = (int)start;

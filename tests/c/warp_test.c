@@ -427,6 +427,18 @@ static void shrinking_does_not_alias(void **state) {
     }
 }
 
+static void shrinking_to_nothing_is_quick(void **state) {
+  (void)state;
+  static float list[] = {2e-5f, 0, 20, 0, 2e-5f, 20};
+  for (int k = 0; k < 4; k++) {
+    Image *im = noise(40, 40, 3, IMAGE_U8), *out = run1(im, step_of("affine", ARGS({"interp", k}, {"fill", 50}), list, 6));
+    for (int y = 0; y < 40; y++)
+      for (int x = 0; x < 40; x++) assert_true(get(out, x, y, 0) == 50);
+    image_unref(im);
+    image_unref(out);
+  }
+}
+
 static void down_and_up_again_loses_detail(void **state) {
   (void)state;
   Image *im = noise(64, 64, 3, IMAGE_U8);
@@ -686,6 +698,7 @@ int main(void) {
       cmocka_unit_test(identity_parameters_are_the_identity),
       cmocka_unit_test(fused_is_at_least_as_true_as_step_by_step),
       cmocka_unit_test(shrinking_does_not_alias),
+      cmocka_unit_test(shrinking_to_nothing_is_quick),
       cmocka_unit_test(down_and_up_again_loses_detail),
       cmocka_unit_test(tiny_pictures_survive_everything),
       cmocka_unit_test(flat_stays_flat_inside_and_replicated),
