@@ -19,8 +19,8 @@ enum { PUT, SUM_OF, GET, PUT_SAMPLE, SAMPLE_SUM_OF, GET_META, PUT_META, COUNT, C
 
 static const char *const schema[] = {
     "CREATE TABLE meta(key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL, sum INTEGER NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE result(row TEXT NOT NULL, side TEXT NOT NULL, tick INTEGER NOT NULL, sample INTEGER NOT NULL, error REAL, "
-    "label TEXT, params TEXT, hash TEXT, failure TEXT, sum INTEGER NOT NULL, PRIMARY KEY(row, side, tick, sample)) WITHOUT ROWID",
+    ("CREATE TABLE result(row TEXT NOT NULL, side TEXT NOT NULL, tick INTEGER NOT NULL, sample INTEGER NOT NULL, error REAL, "
+    "label TEXT, params TEXT, hash TEXT, failure TEXT, sum INTEGER NOT NULL, PRIMARY KEY(row, side, tick, sample)) WITHOUT ROWID"),
     "CREATE TABLE sample(n INTEGER PRIMARY KEY, id TEXT NOT NULL, path TEXT NOT NULL, label TEXT, failure TEXT, sum INTEGER NOT NULL)",
 };
 
