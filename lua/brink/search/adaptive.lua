@@ -106,6 +106,49 @@ local function islands(axis, points, r, ask)
   end
 end
 
+-- Share of the grid's questions up to which the interval ends are measured, and the most samples for one of them.
+local BUDGET, MARGIN = 0.32, 200
+
+-- Where the limits of the curve should pass the threshold: levels of about 95 % for m samples.
+local function levels(threshold, m)
+  local up = threshold + 2.2 * math.sqrt(math.max(threshold * (1 - threshold), 0.05) / m)
+  local down = threshold - 2.2 * math.sqrt(threshold * (1 - threshold) / m)
+  return down, up
+end
+
+-- Once the crossings are known: what is left of the budget goes to the ticks where their intervals should end, so that the
+-- intervals are not much wider than the grid's. How many samples is fixed here, not while looking at them.
+local function margins(axis, points)
+  local asked = axis.n
+  for k = 2, #points do asked = asked + points[k].n + points[k].failures end
+  local left = math.tointeger((BUDGET * axis.n * (axis.tick_count + 1)) // 1) - asked
+  local m = math.min(axis.n, MARGIN, left // 3)
+  if m < 8 then return nil end
+  local wanted, seen = {}, {}
+  local function want(p)
+    if p and p.position > 0 and p.n < m and not p.complete and not seen[p.position] then
+      seen[p.position] = true
+      wanted[#wanted + 1] = axis:more(p.position, m - p.n)
+    end
+  end
+  for _, name in ipairs { "break_at", "onset" } do
+    local r = boundaries.crossing(points, axis[name], boundaries.STEEP[name])
+    if r.found then
+      local down, up = levels(axis[name], m)
+      local below, above
+      local level = 0
+      for k = 2, #points do
+        level = math.max(level, points[k].guess or points[k].rise)
+        if level <= down and k <= r.left then below = points[k] end
+        if level >= up and k >= r.right and not above then above = points[k] end
+      end
+      want(above)
+      if name == "break_at" then want(below) end
+    end
+  end
+  return #wanted > 0 and wanted or nil
+end
+
 --- The next round of questions; nil at the end.
 function M.next(axis)
   if not axis.state.scanned then
@@ -120,7 +163,10 @@ function M.next(axis)
   pursue(axis, points, "onset", asked.ask)
   local r = pursue(axis, points, "break_at", asked.ask)
   islands(axis, points, r, asked.ask)
-  return asked.questions()
+  local questions = asked.questions()
+  if questions or axis.state.margins then return questions end
+  axis.state.margins = true
+  return margins(axis, points)
 end
 
 return M

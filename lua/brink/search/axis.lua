@@ -220,7 +220,7 @@ function Axis:limits()
   for k = 2, #points do
     local p = points[k]
     local t = self.ticks[p.position]
-    p.lo, p.hi = confidence.mean(t.rises, #t.rises, self.baseline_lo, self.baseline_hi, 0.05, not p.complete)
+    p.lo, p.hi = confidence.mean(t.rises, #t.rises, self.baseline_lo, self.baseline_hi, 0.05, false)
   end
   return points
 end

@@ -16,6 +16,8 @@ local M = {}
 
 -- What passes for chance when a tick contradicts its neighbours.
 local CHANCE = 0.05
+-- So many failures more than at the later tick are taken for chance at most: two or three of three are looked into.
+local DOUBTFUL = 0.2
 -- A rise of more than this between neighbouring ticks is a step whose place interpolation cannot tell: look in between. The
 -- onset threshold is crossed at the foot of the step, where a smaller one already misleads. (Measured: a straight line over
 -- the whole axis rises .05 a tick, a logistic of scale .05 rises .25.)
@@ -64,12 +66,12 @@ end
 -- limit: rises count as hits.)
 local function suspect(points, below, threshold)
   local b = points[below]
-  local most = math.max(threshold - b.rise, 1 / points[1].n)
+  local most = math.max(math.min(threshold - b.rise, DOUBTFUL), 1 / points[1].n)
   for k = 2, below - 1 do
     local p = points[k]
     if p.high > threshold and p.low <= threshold then
       local excess = points.excess and points.excess(p, b) or p.n * (p.rise - b.rise)
-      if excess > 0 and confidence.tail(math.ceil(excess - 1e-9), p.n, math.min(most, 0.999)) < CHANCE then return k end
+      if excess > 0 and confidence.tail(math.ceil(excess - 1e-9), p.n, most) < CHANCE then return k end
     end
   end
 end
