@@ -131,7 +131,8 @@ M.register {
     local label = labeller(opts.labels)
     local out = { files = {}, failures = {}, ignored = 0 }
     local root = path:gsub("(.)/+$", "%1")
-    walk(root, "", out, {})
+    local info = core.file.info(root)
+    walk(root, "", out, { [("%s:%s"):format(info.dev, info.ino)] = true })
     table.sort(out.files, function(a, b) return a.relative < b.relative end)
     local list = {}
     for k, f in ipairs(out.files) do
