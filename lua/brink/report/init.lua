@@ -123,12 +123,27 @@ local function bound(curve, what, row)
   return { i = x, lo = b[what .. "_lo"], hi = b[what .. "_hi"], physical = physical(row, measure.signed(curve.side, x)) }
 end
 
+-- The band to draw. Where a search asked few samples its limits are wide; on a curve that rises they cannot exceed those of a
+-- later point, nor fall below those of an earlier one. A curve with islands keeps its own limits.
+local function band(points)
+  local hi, lo = 1.0, 0.0
+  for k = #points, 1, -1 do
+    hi = math.min(hi, points[k].hi or 1.0)
+    points[k].hi = hi
+  end
+  for _, p in ipairs(points) do
+    lo = math.max(lo, p.lo or 0.0)
+    p.lo = math.min(lo, p.hi)
+  end
+end
+
 local function side_of(study, curve, names, baseline)
   local row = augment.find(curve.name)
   local points = {}
   for k, p in ipairs(curve.points) do points[k] = { i = p.i, rise = p.rise, lo = p.lo, hi = p.hi, n = p.n, inferred = not p.complete } end
   local islands = {}
   for k, s in ipairs(curve.bounds.islands or {}) do islands[k] = { s.from, s.to } end
+  if #islands == 0 then band(points) end
   return {
     name = curve.name, side = curve.side, family = curve.family or "", doc = row and row.doc or "", curve = points, units = units(row, curve.side),
     onset = bound(curve, "onset", row), break_ = bound(curve, "break", row), islands = islands, per_class = curve.per_class,

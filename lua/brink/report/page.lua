@@ -148,7 +148,7 @@ Sorted by fragility; the axis is intensity 0 to 1.</p>
 
 local FOOT = [[<p>How to read a curve: the line is the mean rise of the error over the baseline, measured on the same images; the shaded band is its 95 % interval.
 <b>Onset</b> is where the rise first exceeds {{onset}}, <b>break</b> where it first exceeds {{brk}}; their own 95 % intervals are shaded.
-Small grey dots were inferred from their neighbours, not measured. A curve says what happens to these images, one effect at a time; it cannot speak for other data or for effects together.</p>
+Small grey dots were measured on few of the images only; where the curve rises, their band is bounded by that of their neighbours. A curve says what happens to these images, one effect at a time; it cannot speak for other data or for effects together.</p>
 <p>Made by brink. The pictures are the very pixels that were tested; the short code under each is their hash.</p>]]
 
 local function facts(report)
