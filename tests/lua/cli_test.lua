@@ -188,7 +188,7 @@ t.test("list shows every row, as table, in detail and as JSON", function()
   for _, row in ipairs(brink.augment.list()) do has(out, "  " .. row.name .. " ") end
   local json
   code, json = run("list", "--json")
-  local list = core.json.decode(json)
+  local list = core.json.decode(json).augmentations
   t.eq({ code, #list }, { 0, #brink.augment.list() })
   for k, row in ipairs(brink.augment.list()) do
     t.eq({ list[k].name, #list[k].params }, { row.name, #row.param_names })
@@ -240,7 +240,7 @@ end)
 t.test("apply takes physical parameters", function()
   local input, output = photo "in.png", t.tmp() .. "/out.png"
   local code, out = run("apply", "Brighten.amount=.2", "--json", input, output)
-  local list = core.json.decode(out)
+  local list = core.json.decode(out).files
   t.eq({ code, list[1].applied[1].params.amount, list[1].output }, { 0, 0.2, output })
 end)
 

@@ -5,6 +5,7 @@ local core = require "brink.core"
 local effects = require "brink.cli.effects"
 local exit = require "brink.cli.exit"
 local options = require "brink.cli.options"
+local output = require "brink.cli.output"
 
 local M = {
   name = "apply",
@@ -21,6 +22,7 @@ A bad input is named and the rest go on; the exit code then is 3.]],
     (options.common "threads"),
     (options.common "json"),
   },
+  json = { { "files", "one per input: { input, output, applied = { { name, i, params } } }, or { input, error, code }" } },
   examples = {
     { "brink apply GaussianBlur=0.3 Hue=0.1 in.jpg out.png" },
     { "brink apply Rotate=-0.2 --seed 7 photos/ turned/" },
@@ -49,13 +51,13 @@ local function inputs_of(paths)
 end
 
 --- One output path per input; refuses two that meet and one that is its own input.
-local function outputs_of(inputs, output, folder, format)
+local function outputs_of(inputs, target, folder, format)
   local list, taken = {}, {}
   for k, path in ipairs(inputs) do
-    local out = output
+    local out = target
     if folder then
       local base = path:match "([^/]*)$":gsub("%.[^.]*$", "")
-      out = (output:gsub("/+$", "")) .. "/" .. base .. (format == "jpeg" and ".jpg" or ".png")
+      out = (target:gsub("/+$", "")) .. "/" .. base .. (format == "jpeg" and ".jpg" or ".png")
     end
     if taken[out] then exit.with(exit.usage, "%s and %s would both become %s", taken[out], path, out) end
     local a, b = core.file.info(path), core.file.info(out)
@@ -85,15 +87,15 @@ function M.run(values, operands)
   if #list == 0 then exit.with(exit.usage, "apply: which effect? (brink apply Hue=0.3 in.jpg out.png)") end
   if #paths < 2 then exit.with(exit.usage, "apply: INPUT and OUTPUT expected, got %d path%s", #paths, #paths == 1 and "" or "s") end
   if values.threads then core.async.threads(values.threads) end
-  local output = table.remove(paths)
-  local folder = #paths > 1 or is_folder(paths[1]) or is_folder(output) or output:sub(-1) == "/"
+  local target = table.remove(paths)
+  local folder = #paths > 1 or is_folder(paths[1]) or is_folder(target) or target:sub(-1) == "/"
   local inputs = inputs_of(paths)
   if #inputs == 0 then exit.with(exit.input, "%s: no PNG or JPEG file in it", table.concat(paths, ", ")) end
   if folder then
-    local made, why = core.file.mkdirs(output)
+    local made, why = core.file.mkdirs(target)
     if not made then exit.with(exit.disk, "%s", why) end
   end
-  local outputs = outputs_of(inputs, output, folder, values.format)
+  local outputs = outputs_of(inputs, target, folder, values.format)
   local report, failures = core.json.array {}, 0
   require "brink.map".each(inputs, function(path, k)
     return { one(path, outputs[k], list, values) }
@@ -112,7 +114,7 @@ function M.run(values, operands)
       io.write(inputs[k], " -> ", outputs[k], ": ", table.concat(words, ", "), "\n")
     end
   end })
-  if values.json then io.write(core.json.encode(report, { indent = 2 }), "\n") end
+  if values.json then output.json("apply", { files = report }) end
   return failures > 0 and exit.input or exit.ok
 end
 

@@ -28,23 +28,28 @@ function M.with(code, message, ...)
   error(setmetatable({ code = code, message = message }, Exit), 0)
 end
 
---- The exit value in an error, or nil when the error is something else. An interruption (core.async) has one too.
-function M.of(err)
-  if getmetatable(err) == Exit then return err end
-  if type(err) == "table" and err.code == "cancelled" and math.type(err.exit) == "integer" then
-    return { code = err.exit, message = tostring(err) }
-  end
-end
-
 -- code words of `nil, message, code` -> exit code
 local WORDS = {
   usage = M.usage, io = M.input, damaged = M.input, refused = M.input, limit = M.input, unsupported = M.input,
-  mismatch = M.input, locked = M.locked, model = M.model, memory = M.internal, cancelled = M.interrupted, internal = M.internal,
+  mismatch = M.input, missing = M.input, unfinished = M.input, failures = M.bad_inputs, disk = M.disk, locked = M.locked, model = M.model,
+  memory = M.internal, cancelled = M.interrupted, internal = M.internal,
 }
+
+--- The exit code of a code word.
+function M.word(word) return WORDS[word] or M.failure end
+
+--- The exit value { code, message } in an error, or nil when it is something else: what M.with raises, an interruption
+-- (core.async), or a table with a message and one of the code words.
+function M.of(err)
+  if getmetatable(err) == Exit then return err end
+  if type(err) ~= "table" then return nil end
+  local code = math.type(err.exit) == "integer" and err.exit or WORDS[err.code]
+  return code and { code = code, message = tostring(err) } or nil
+end
 
 --- Pass a value on, or leave with the exit code of `nil, message, code`: local im = exit.try(brink.load(path)).
 function M.try(value, message, word, ...)
-  if value == nil then M.with(WORDS[word] or M.failure, "%s", tostring(message)) end
+  if value == nil then M.with(M.word(word), "%s", tostring(message)) end
   return value, message, word, ...
 end
 

@@ -6,12 +6,14 @@
 local exit = require "brink.cli.exit"
 local nearest = require "brink.nearest"
 local options = require "brink.cli.options"
+local output = require "brink.cli.output"
+local script = require "brink.cli.script"
 
 local M = {}
 
 -- in the order of the help text; one that this build has no file for is left out
 local COMMANDS = {
-  "search", "report", "synth", "eval", "compare", "check", "explain", "apply", "show", "list", "replay", "merge", "serve", "repl",
+  "search", "report", "synth", "eval", "compare", "check", "explain", "apply", "show", "list", "replay", "merge", "serve", "repl", "completion",
 }
 
 --- The command of that name, or nil when this build has none. A fault inside its file is raised.
@@ -32,23 +34,46 @@ function M.commands()
   return list
 end
 
+local TOPICS = { { "json", "what --json prints" }, { "recipe", "what a recipe is" } }
+
 local function help()
   local out = {
-    "usage: brink COMMAND [options] [...]", "       brink RECIPE.lua [arguments]", "       brink --version [--json]", "",
+    "usage: brink COMMAND [options] [...]", "       brink RECIPE.lua [arguments]     a recipe; - reads it from standard input",
+    "       brink -e CODE [arguments]", "       brink [repl]                     a prompt", "       brink --version [--json]", "",
     "Find the brink at which a vision model breaks, see why, and make the data that", "moves it.", "", "commands:",
   }
   for _, name in ipairs(M.commands()) do
-    out[#out + 1] = ("  %-9s %s"):format(name, options.wrap(M.command(name).doc, 67, 12))
+    local command = M.command(name)
+    if not command.hidden then out[#out + 1] = ("  %-9s %s"):format(name, options.wrap(command.doc, 67, 12)) end
   end
-  out[#out + 1] = "\n`brink COMMAND --help` tells more. A recipe is a Lua script that says\n`local brink = require \"brink\"`; its folder is searched for modules.\n\nexit codes:"
+  out[#out + 1] = "\n`brink COMMAND --help` tells more. Also `brink help`:"
+  for _, topic in ipairs(TOPICS) do out[#out + 1] = ("  %-9s %s"):format(topic[1], topic[2]) end
+  out[#out + 1] = "\nA recipe is a Lua script that says `local brink = require \"brink\"`; its folder\nis searched for modules.\n\nexit codes:"
   for _, c in ipairs(exit.codes) do out[#out + 1] = ("  %-9d %s"):format(c.code, c.doc) end
+  return table.concat(out, "\n") .. "\n"
+end
+
+--- The fields of every command's JSON object, from its rows.
+local function json_help()
+  local out = {
+    "With --json a command prints one JSON object on standard output; all else goes", "to standard error. Every object has", "",
+    ("  %-13s %s"):format("version", ("number of this description, now %d; it grows when a field goes"):format(output.version)),
+    ("  %-13s %s"):format("", "away or changes its meaning. Fields may be added."), ("  %-13s %s"):format("command", "name of the command"),
+  }
+  for _, name in ipairs(M.commands()) do
+    local command = M.command(name)
+    if command.json then
+      out[#out + 1] = "\n" .. name
+      for _, field in ipairs(command.json) do out[#out + 1] = ("  %-13s %s"):format(field[1], options.wrap(field[2], 63, 16)) end
+    end
+  end
   return table.concat(out, "\n") .. "\n"
 end
 
 local function version(args)
   local core = require "brink.core"
   if args[2] == "--json" then
-    io.write(core.json.encode(core.version), "\n")
+    output.json("version", core.version)
     return exit.ok
   elseif args[2] then
     exit.with(exit.usage, "--version: unexpected %q (only --json may follow)", args[2])
@@ -62,20 +87,29 @@ end
 
 --- Run a recipe: its folder first on package.path, `arg` as the stock interpreter sets it.
 local function recipe(args)
-  local path = args[1]
-  local f, why = io.open(path, "rb")
-  if not f then exit.with(exit.input, "%s", why) end
-  local _, read_error, number = f:read(0)
-  f:close()
-  if number then exit.with(exit.input, "%s: %s", path, read_error) end
-  local dir = path:match "^(.*)/[^/]*$" or "."
-  if dir == "" then dir = "/" end
-  package.path = ("%s/?.lua;%s/?/init.lua;%s"):format(dir, dir, package.path)
-  arg = { [-1] = args[0], [0] = path, table.unpack(args, 2) }
-  local script, syntax = loadfile(path, "t")
-  if not script then exit.with(exit.failure, "%s", syntax) end
-  script(table.unpack(args, 2))
+  script.load(args[1], { [-1] = args[0], [0] = args[1], table.unpack(args, 2) })(table.unpack(args, 2))
   return exit.ok
+end
+
+--- Run Lua text: -e CODE, or standard input for "-".
+local function text(args, source, name, first)
+  arg = { [-1] = args[0], [0] = name, table.unpack(args, first) }
+  package.path = "./?.lua;./?/init.lua;" .. package.path
+  local chunk, syntax = load(source, "=" .. name, "t")
+  if not chunk then exit.with(exit.failure, "%s", syntax) end
+  chunk(table.unpack(args, first))
+  return exit.ok
+end
+
+local function code_text(args)
+  if not args[2] then exit.with(exit.usage, "-e: Lua code expected") end
+  return text(args, args[2], "(command line)", 3)
+end
+
+local function standard_input(args)
+  local source, why = io.read "a"
+  if not source then exit.with(exit.input, "standard input: %s", why) end
+  return text(args, (source:gsub("^#[^\n]*", "")), "stdin", 2)
 end
 
 local function run_command(command, args)
@@ -84,10 +118,27 @@ local function run_command(command, args)
     io.write(options.help(command))
     return exit.ok
   end
-  return command.run(values, operands) or exit.ok
+  M.verbose = values.verbose
+  if values.color then output.mode = values.color end
+  local code = command.run(values, operands) or exit.ok
+  if values.verbose then
+    local u = require("brink.core").term.rusage()
+    io.stderr:write(("brink: %.1f s of processor time, %.0f MiB at most\n"):format(u.cpu, u.peak / 2 ^ 20))
+  end
+  return code
 end
 
 local function help_on(name)
+  if name == "json" then
+    io.write(json_help())
+    return exit.ok
+  elseif name == "recipe" then
+    io.write(require "brink.cli.setup".help)
+    return exit.ok
+  elseif name == "--man" then
+    io.write(require "brink.cli.man".page(M))
+    return exit.ok
+  end
   local command = M.command(name)
   if not command then exit.with(exit.usage, "no command %s%s", name, nearest.hint(name, M.commands())) end
   io.write(options.help(command))
@@ -108,6 +159,10 @@ local function dispatch(args)
     return exit.ok
   elseif first == "--version" or first == "-V" then
     return version(args)
+  elseif first == "-e" then
+    return code_text(args)
+  elseif first == "-" then
+    return standard_input(args)
   elseif first:sub(1, 1) == "-" then
     exit.with(exit.usage, "no option %s; `brink help` lists what there is", first)
   end
@@ -117,11 +172,10 @@ local function dispatch(args)
   exit.with(exit.usage, "no command %s%s", first, nearest.hint(first, M.commands()))
 end
 
---- The exit code carried by an error value (ours, or an interruption's), or nil.
+--- The exit code carried by an error value (ours, an interruption's, or one with a code word), or nil.
 local function code_of(err)
   local left = exit.of(err)
-  if left then return left.code end
-  return type(err) == "table" and math.type(err.exit) == "integer" and err.exit or nil
+  return left and left.code
 end
 
 --- What the person sees of an error, and the exit code.
@@ -132,7 +186,10 @@ local function report(err)
 end
 
 local function handler(err)
-  if code_of(err) then return err end
+  if code_of(err) then
+    if M.verbose then io.stderr:write(debug.traceback("brink: left here:", 2), "\n") end
+    return err
+  end
   return debug.traceback(tostring(err), 2)
 end
 

@@ -4,6 +4,7 @@ local augment = require "brink.augment"
 local core = require "brink.core"
 local exit = require "brink.cli.exit"
 local options = require "brink.cli.options"
+local output = require "brink.cli.output"
 local rows = require "brink.augment.row"
 
 local M = {
@@ -12,6 +13,7 @@ local M = {
   doc = "Show the augmentations: what each does, its parameters, and how they follow the intensity.",
   details = "Without a name: a table of all. With names: each in detail.",
   options = { { name = "recipe", value = "FILE", doc = "run this recipe first, so that its own rows are listed too" }, (options.common "json") },
+  json = { { "augmentations", "list of { name, family, aliases, doc, source, weight, conflicts, signed, not_monotone, params = { { name, unit, doc, off, full, minus, fixed, lo, hi, law, whole } } }" } },
   examples = {
     { "brink list" },
     { "brink list GaussianBlur Hue" },
@@ -36,7 +38,7 @@ local function table_of_rows(list)
   local family
   for _, row in ipairs(list) do
     if row.family ~= family then
-      io.write(family and "\n" or "", row.family, "\n")
+      io.write(family and "\n" or "", output.bold(row.family), "\n")
       family = row.family
     end
     local axes = {}
@@ -75,11 +77,7 @@ function M.describe(row)
 end
 
 function M.run(values, operands)
-  if values.recipe then
-    local script, why = loadfile(values.recipe, "t")
-    if not script then exit.with(exit.input, "%s", why) end
-    script()
-  end
+  if values.recipe then require "brink.cli.script".load(values.recipe)() end
   local list = augment.list()
   if #operands > 0 then
     list = {}
@@ -88,7 +86,7 @@ function M.run(values, operands)
   if values.json then
     local out = core.json.array {}
     for k, row in ipairs(list) do out[k] = M.describe(row) end
-    io.write(core.json.encode(out, { indent = 2 }), "\n")
+    output.json("list", { augmentations = out })
   elseif #operands > 0 then
     for k, row in ipairs(list) do
       if k > 1 then io.write "\n" end

@@ -6,8 +6,10 @@
 --     { name = "strategy", choices = { "adaptive", "grid" }, default = "adaptive", doc = "how ticks are chosen" },
 --   }
 --
--- Types: flag, string, integer, number, count (integer or inf). A row may have `short` (one letter), `value` (word
--- for the help), `lo`, `hi`, `choices`, `many = true` (may be given again; gives a list), `required = true`.
+-- Types: flag, string, integer, number, count (integer or inf), key (an integer, else text), names (with commas between; may
+-- be given again; gives a list). A row may have `short` (one letter), `value` (word for the help), `lo`, `hi`, `choices`,
+-- `many = true` (may be given again; gives a list), `required = true`, `default_text` (shown, not filled in).
+-- Every command also has --help, --quiet, --verbose and --color.
 -- SPDX-License-Identifier: MIT
 local exit = require "brink.cli.exit"
 local nearest = require "brink.nearest"
@@ -15,9 +17,9 @@ local nearest = require "brink.nearest"
 local M = {}
 
 local COMMON = {
-  seed = { name = "seed", type = "integer", default = 1, lo = 0, doc = "key of every random draw" },
+  seed = { name = "seed", type = "key", value = "N|TEXT", default = 1, doc = "key of every random draw" },
   threads = { name = "threads", type = "integer", lo = 1, hi = 1024, doc = "worker threads; default one per core" },
-  json = { name = "json", type = "flag", doc = "machine-readable output" },
+  json = { name = "json", type = "flag", doc = "one JSON object on standard output; see `brink help json`" },
 }
 
 --- Fresh copies of the option rows several commands share: options.common("seed", "threads", "json").
@@ -31,13 +33,29 @@ function M.common(...)
   return table.unpack(list)
 end
 
-local HELP = { name = "help", short = "h", type = "flag", doc = "this text" }
+local EVERYWHERE = {
+  { name = "quiet", short = "q", type = "flag", doc = "no progress" },
+  { name = "verbose", short = "v", type = "flag", doc = "say what it took; show where an error arose" },
+  { name = "color", choices = { "auto", "always", "never" }, default_text = "auto", doc = "colours; NO_COLOR turns auto off" },
+  { name = "help", short = "h", type = "flag", doc = "this text" },
+}
 
-local function all_rows(spec)
-  local rows = table.move(spec.options or {}, 1, #(spec.options or {}), 1, {})
-  rows[#rows + 1] = HELP
+--- All option rows of a command: its own, then those every command has.
+function M.rows(spec)
+  local rows, own = {}, {}
+  for k, row in ipairs(spec.options or {}) do
+    rows[k] = row
+    own[row.name], own[row.short or ""] = true, true
+  end
+  for _, row in ipairs(EVERYWHERE) do
+    if not own[row.name] then
+      if own[row.short or "?"] then row = { name = row.name, type = row.type, doc = row.doc } end
+      rows[#rows + 1] = row
+    end
+  end
   return rows
 end
+local all_rows = M.rows
 
 local function find(spec, name, is_short)
   local names = {}
@@ -66,6 +84,7 @@ local function convert(row, text)
     for _, choice in ipairs(row.choices) do if choice == text then return text end end
     exit.with(exit.usage, "--%s: %q is none of %s%s", row.name, text, table.concat(row.choices, ", "), nearest.hint(text, row.choices))
   end
+  if kind == "key" then return math.tointeger(tonumber(text)) or text end
   if not NUMBERS[kind] then return text end
   local v = tonumber(text)
   if kind == "count" and text == "inf" then v = math.huge
@@ -82,7 +101,10 @@ end
 local function key(row) return (row.name:gsub("%-", "_")) end
 
 local function store(values, row, v)
-  if row.many then
+  if row.type == "names" then
+    values[key(row)] = values[key(row)] or {}
+    for name in v:gmatch "[^,%s]+" do table.insert(values[key(row)], name) end
+  elseif row.many then
     values[key(row)] = values[key(row)] or {}
     table.insert(values[key(row)], v)
   else
@@ -161,11 +183,25 @@ local function wrap(text, width, indent)
 end
 M.wrap = wrap
 
+--- How an option is written: "-o, --out FILE".
 local function left_column(row)
   local left = (row.short and "-" .. row.short .. ", " or "") .. "--" .. row.name
   if row.type == "flag" then return left end
   local word = row.value or (row.choices and table.concat(row.choices, "|")) or (NUMBERS[row.type] and "N") or "TEXT"
   return left .. " " .. word
+end
+
+M.left_column = left_column
+
+--- What an option does, with its range and default.
+function M.option_doc(row)
+  local doc = row.doc .. range(row)
+  if row.many or row.type == "names" then doc = doc .. "; may be given again" end
+  local default = row.default_text or row.default
+  if default ~= nil and row.type ~= "flag" then
+    doc = ("%s [%s]"):format(doc, type(default) == "number" and num(default) or tostring(default))
+  end
+  return doc
 end
 
 --- The help text of a command: usage, what it does, options, examples.
@@ -183,11 +219,7 @@ function M.help(spec)
   for _, row in ipairs(rows) do width = math.max(width, math.min(#left_column(row), 26)) end
   for _, row in ipairs(rows) do
     local left = left_column(row)
-    local doc = row.doc .. range(row)
-    if row.many then doc = doc .. "; may be given again" end
-    if row.default ~= nil and row.type ~= "flag" then
-      doc = ("%s [%s]"):format(doc, type(row.default) == "number" and num(row.default) or tostring(row.default))
-    end
+    local doc = M.option_doc(row)
     local head = #left > width and "  " .. left .. "\n" .. (" "):rep(width + 4) or ("  %-" .. width .. "s  "):format(left)
     out[#out + 1] = head .. wrap(doc, 76 - width, width + 4)
   end

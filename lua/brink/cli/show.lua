@@ -5,6 +5,7 @@ local core = require "brink.core"
 local effects = require "brink.cli.effects"
 local exit = require "brink.cli.exit"
 local options = require "brink.cli.options"
+local output = require "brink.cli.output"
 local sheet = require "brink.sheet"
 
 local M = {
@@ -17,8 +18,9 @@ local M = {
     { name = "steps", type = "integer", default = 5, lo = 1, hi = 100, doc = "tiles after the untouched picture, for one effect" },
     { name = "tile", type = "integer", default = 240, lo = 16, hi = 4096, value = "PIXELS", doc = "longer side of a tile" },
     { name = "columns", type = "integer", lo = 1, hi = 100, doc = "tiles in a row" },
-    (options.common "seed"),
+    (options.common "seed"), (options.common "json"),
   },
+  json = { { "sheet", "path of the sheet" }, { "tiles", "how many pictures are on it" } },
   examples = {
     { "brink show Hue=0.3 photo.jpg" },
     { "brink show Rotate=-1 photo.jpg --steps 10 -o turns.png", "the negative side of a signed effect" },
@@ -82,11 +84,11 @@ function M.run(values, operands)
   local names = {}
   for k, e in ipairs(list) do names[k] = e[1] end
   local base = path:match "([^/]*)$":gsub("%.[^.]*$", "")
-  local output = values.output or table.concat(names, "_", 1, math.min(#names, 4)) .. "_" .. base .. ".png"
+  local target = values.output or table.concat(names, "_", 1, math.min(#names, 4)) .. "_" .. base .. ".png"
   local made = sheet.make(tiles, { tile = values.tile, columns = values.columns })
-  local ok, why = made:save(output)
+  local ok, why = made:save(target)
   if not ok then exit.with(exit.disk, "%s", why) end
-  io.write(output, "\n")
+  if values.json then output.json("show", { sheet = target, tiles = #tiles }) else io.write(target, "\n") end
 end
 
 return M

@@ -80,7 +80,9 @@ local function subset(data, count, seed)
   return out
 end
 
+-- What fails here is the store or a file to be written: an "io" of theirs is told apart from that of an input.
 local function try(value, message, code)
+  if code == "io" then code = "disk" end
   if value == nil then error(setmetatable({ message = message, code = code }, { __tostring = function(e) return e.message end }), 0) end
   return value
 end
@@ -135,12 +137,13 @@ local function put(run, row, side, i, n, result)
   try(run.store:put(result))
 end
 
-local function failed(run, s, where, reason)
+local function failed(run, s, where, reason, unread)
   run.failed_count = run.failed_count + 1
+  run.model_failed = run.model_failed or not unread
   run.failures[#run.failures + 1] = { path = s.relative or s.name, at = where, reason = reason }
   local most = run.opts.max_failures
   if most and run.failed_count > most then
-    error(("%d failures, at most %d allowed; the last: %s: %s"):format(run.failed_count, most, s.path, reason), 0)
+    try(nil, ("%d failures, at most %d allowed; the last: %s: %s"):format(run.failed_count, most, s.path, reason), unread and "failures" or "model")
   end
 end
 
@@ -169,7 +172,7 @@ local function baseline(run)
       put(run, measure.CLEAN, "", 0, n, { error = result.error, failure = result.failure, label = result.label, hash = result.hash })
     end
     if result.failure then
-      failed(run, s, nil, result.failure)
+      failed(run, s, nil, result.failure, result.unread or result.hash == nil)
     else
       local label = label_of(run, s)
       if run.label_free then label = result.label and core.json.decode(result.label) end
@@ -179,7 +182,8 @@ local function baseline(run)
   end })
   if #run.valid == 0 then
     local first = run.failures[1]
-    error("search: no sample could be measured" .. (first and ("; the first: %s: %s"):format(first.path, first.reason) or ": the data set is empty"), 0)
+    try(nil, "search: no sample could be measured" .. (first and ("; the first: %s: %s"):format(first.path, first.reason) or ": the data set is empty"),
+      run.model_failed and "model" or "failures")
   end
 end
 
