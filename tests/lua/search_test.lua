@@ -308,6 +308,32 @@ aug:search(list, { json = out, progress = false })
   t.ok(run(1, 4) ~= one)
 end)
 
+t.test("killed at any moment and run again, the study equals the uninterrupted one", function()
+  local script = fresh("lua")
+  local f = assert(io.open(script, "w"))
+  f:write([[
+local brink = require "brink"
+local list = {}
+for k = 1, 16 do list[k] = { image = brink.core.image.new(16, 16, 3, "u8", 50 + k), label = "x", name = "g" .. k, id = ("%032x"):format(k) } end
+local aug = brink.augmenter { threads = tonumber(arg[2]), augmentations = { "Brighten", "Hue" }, predict = { identity = "m", predict = function(_, im)
+  brink.core.async.sleep(0.002)
+  return im:stats().mean[1] > 90 and "y" or "x"
+end } }
+assert(aug:search(list, { store = arg[1], progress = false }))
+]])
+  f:close()
+  local function run(store, threads, before)
+    return os.execute(("%s %s %s %s %d 2>/dev/null"):format(before or "", brink_path, script, store, threads))
+  end
+  local whole = fresh()
+  t.ok(run(whole, 2))
+  local want = slurp((whole:gsub("db$", "json")))
+  local store = fresh()
+  for k = 1, 12 do run(store, k % 3 + 1, ("timeout -s KILL 0.%02d"):format(3 + 2 * k)) end
+  t.ok(run(store, 8))
+  t.eq(slurp((store:gsub("db$", "json"))), want)
+end)
+
 t.test("the built-in recogniser is the model when none is given", function()
   local list = {}
   for k = 1, 6 do

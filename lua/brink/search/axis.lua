@@ -16,6 +16,8 @@ local ALPHA = 0.02
 
 -- Passes over the samples that make the guessed curve, and the largest set for which it is worth its time.
 local SWEEPS, GUESS = 6, 400
+-- How many ticks around one its limits may lean on.
+local REACH = { 2, 5 }
 
 --- Intensities of the ticks: step, 2 step, ... up to 1, and how many finer positions lie on one tick.
 -- Fractions k/n are used where the step divides 1, so that tick 2 of .05 is the number .1.
@@ -214,7 +216,60 @@ function Axis:points()
   return out
 end
 
---- As points(), with the 95 % limits lo, hi of the population's rise at each point.
+-- Rises of different samples at the points from k in steps of `way` (at most `reach` points), each sample at the first of
+-- them where it was seen. On a rising curve their means lie on one side of the mean at k.
+local function pooled(self, points, k, way, reach)
+  local out, seen = {}, {}
+  local j, last = k, k + way * reach
+  while j >= 2 and j <= #points and j ~= last + way do
+    local errors = self.ticks[points[j].position].error
+    for s = 1, self.n do
+      if errors[s] and not seen[s] then
+        seen[s] = true
+        out[#out + 1] = errors[s] - self.baseline[s]
+      end
+    end
+    j = j + way
+  end
+  return out
+end
+
+-- A point above the other side of a threshold before one below it: not a rising curve.
+local function falls(self, points)
+  for _, threshold in ipairs { self.onset, self.break_at } do
+    local above = false
+    for k = 2, #points do
+      if points[k].low > threshold then above = true end
+      if above and points[k].high <= threshold then return true end
+    end
+  end
+  return false
+end
+
+-- A tick with few samples learns from its neighbours: what fails before it fails at it, what is right behind it is right.
+local function neighbours(self, points)
+  local lows, highs = {}, {}
+  for k = 2, #points do
+    local p = points[k]
+    lows[k], highs[k] = p.lo, p.hi
+    if not p.complete then
+      for _, reach in ipairs(REACH) do
+        local x = pooled(self, points, k, -1, reach)
+        lows[k] = math.max(lows[k], (confidence.mean(x, #x, self.baseline_lo, self.baseline_hi, 0.05, false)))
+        x = pooled(self, points, k, 1, reach)
+        highs[k] = math.min(highs[k], select(2, confidence.mean(x, #x, self.baseline_lo, self.baseline_hi, 0.05, false)))
+      end
+    end
+  end
+  for k = 2, #points do
+    local p = points[k]
+    p.lo = math.min(lows[k], p.guess or p.rise)
+    p.hi = math.max(highs[k], p.guess or p.rise)
+  end
+end
+
+--- As points(), with the 95 % limits lo, hi of the population's rise at each point. They are exact for a number of samples fixed
+-- beforehand; how the strategies choose theirs does little harm (coverage is measured in tests/lua/search_sim_test.lua).
 function Axis:limits()
   local points = self:points()
   for k = 2, #points do
@@ -222,6 +277,7 @@ function Axis:limits()
     local t = self.ticks[p.position]
     p.lo, p.hi = confidence.mean(t.rises, #t.rises, self.baseline_lo, self.baseline_hi, 0.05, false)
   end
+  if self.n <= GUESS and not falls(self, points) then neighbours(self, points) end
   return points
 end
 
