@@ -5,6 +5,9 @@ local core = require "brink.core"
 local dataset = require "brink.dataset"
 local model = require "brink.model"
 local nearest = require "brink.nearest"
+local rows = require "brink.augment.row"
+
+rows.blame_caller(debug.getinfo(1, "S").source)
 
 local M = {}
 
@@ -36,16 +39,16 @@ function M.new(given)
     error("augmenter: seed: an integer or a text expected, got " .. tostring(given.seed), 2)
   end
   if given.threads then core.async.threads(given.threads) end
-  local rows
+  local chosen
   if given.augmentations then
-    rows = {}
-    for k, name in ipairs(given.augmentations) do rows[k] = augment.get(name) end
+    chosen = {}
+    for k, name in ipairs(given.augmentations) do chosen[k] = augment.get(name) end
   end
   local predict, message = given.predict, nil
   if predict == nil then predict = given.model end
   predict, message = model.open(predict)
   if not predict then error("augmenter: " .. tostring(message), 2) end
-  return setmetatable({ model = predict, diff_error = given.diff_error, labels = given.labels, augmentations = rows, seed = given.seed or 1,
+  return setmetatable({ model = predict, diff_error = given.diff_error, labels = given.labels, augmentations = chosen, seed = given.seed or 1,
     realism = {}, weights = {}, ranges = {} }, Augmenter)
 end
 
@@ -99,7 +102,7 @@ end
 --- Find onset and break of every augmentation on data (a data set, or what brink.dataset takes). Options: search/init.lua.
 -- Returns a study, which self keeps for synthesis; or nil, message, code.
 function Augmenter:search(data, opts)
-  local set = opened(data, nil, 2)
+  local set = opened(data, { labels = self.labels }, 2)
   local given = {}
   for key, value in next, opts or {} do given[key] = value end
   if given.seed == nil then given.seed = self.seed end
@@ -116,13 +119,13 @@ function Augmenter:use(study)
 end
 
 --- New labelled pictures in a folder. See synthesize.
-function Augmenter:synthesize(data, opts) return require("brink.synthesize").run(self, opened(data, nil, 2), opts) end
+function Augmenter:synthesize(data, opts) return require("brink.synthesize").run(self, opened(data, { labels = self.labels }, 2), opts) end
 
 --- New labelled pictures one by one, without end. See synthesize.
-function Augmenter:stream(data, opts) return require("brink.synthesize").stream(self, opened(data, nil, 2), opts) end
+function Augmenter:stream(data, opts) return require("brink.synthesize").stream(self, opened(data, { labels = self.labels }, 2), opts) end
 
 --- How the model does on data. See evaluate.
-function Augmenter:evaluate(data, opts) return require("brink.evaluate").run(self, opened(data, nil, 2), opts) end
+function Augmenter:evaluate(data, opts) return require("brink.evaluate").run(self, opened(data, { labels = self.labels }, 2), opts) end
 
 --- A picture with effects on it: { Name = intensity, ... }. `sample` keys the draws. Returns a new image.
 function Augmenter:apply(image, effects, sample)

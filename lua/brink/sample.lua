@@ -1,6 +1,7 @@
 --- A sample: one picture with its label and identity. Pixels are read when asked for and not kept.
 -- SPDX-License-Identifier: MIT
 local core = require "brink.core"
+local identity = require "brink.identity"
 
 local M = {}
 
@@ -55,5 +56,12 @@ function methods:load()
   return core.image.load(self.path)
 end
 methods.image = methods.load
+
+--- A label as text: JSON where it can be, else what identity.lua makes of it; "" for none.
+function M.label_text(label)
+  if label == nil then return "" end
+  local ok, text = pcall(core.json.encode, label)
+  return ok and text or core.json.encode("(" .. type(label) .. " " .. identity.of(label) .. ")")
+end
 
 return M

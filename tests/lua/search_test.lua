@@ -219,7 +219,7 @@ local OPTS = { augmentations = { "TestLevel", "MultiplicativeNoise" } }
 local function noisy(calls, stop)
   return function(im, sample)
     calls.n = calls.n + 1
-    if calls.n == stop then error(setmetatable({}, { __tostring = function() return "pulled the plug" end })) end
+    if calls.n == stop then error(setmetatable({ exit = 130 }, { __tostring = function() return "pulled the plug" end })) end
     return im:stats().mean[1] > 95 + sample.name:byte(-1) % 7 and "broken" or sample.label
   end
 end

@@ -99,7 +99,7 @@ t.test("an unfinished search says so", function()
   local n = 0
   local aug = brink.augmenter { augmentations = { "Hue" }, predict = { identity = "x", predict = function()
     n = n + 1
-    if n > 6 then error({}) end
+    if n > 6 then error({ exit = 130 }) end
     return "a"
   end } }
   t.ok(not pcall(aug.search, aug, data, { store = path, progress = false }))

@@ -49,7 +49,7 @@ function methods:identity()
   local parts = {}
   map.each(self, function(s)
     local id, message = s:identify()
-    return (id or "unreadable " .. tostring(message)) .. " " .. (s.label ~= nil and core.json.encode(s.label) or "")
+    return (id or "unreadable " .. tostring(message)) .. " " .. sample.label_text(s.label)
   end, { each = function(text, k) parts[k] = text end })
   known = core.file.hash_text(table.concat(parts, "\n"))
   rawset(self, "known", known)

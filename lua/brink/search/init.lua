@@ -18,41 +18,47 @@ local memory = require "brink.search.memory"
 local model_module = require "brink.model"
 local nearest = require "brink.nearest"
 local progress = require "brink.progress"
+local sample = require "brink.sample"
 local strategies = require "brink.search.strategy"
+local rows = require "brink.augment.row"
 local study = require "brink.study"
 
 local M = { strategy = strategies }
+
+rows.blame_caller(debug.getinfo(1, "S").source)
+-- Misuse names the file and line of the recipe.
+local function blame(text) error(rows.caller() .. ": " .. text, 0) end
 
 local DEFAULTS = { step = 0.05, strategy = "adaptive", onset = 0.02, break_at = 0.49, seed = 1 }
 local OPTIONS = { "step", "strategy", "onset", "break_at", "seed", "store", "json", "rows", "samples", "labels", "max_failures", "progress",
   "estimate" }
 local CHUNK = { least = 8, most = 64 } -- questions that share one decoded picture
 
-local function number(opts, name, lo, hi, level)
+local function number(opts, name, lo, hi)
   local v = opts[name]
   if v == nil then return DEFAULTS[name] end
   if type(v) ~= "number" or not (v > lo and v <= hi) then
-    error(("search: %s: %s is outside %g..%g"):format(name, tostring(v), lo, hi), level + 1)
+    blame(("search: %s: %s is outside %g..%g"):format(name, tostring(v), lo, hi))
   end
   return v
 end
 
-local function settings_of(given, level)
+local function settings_of(given)
   local opts = {}
   for key, value in next, given do
     local known = false
     for _, name in ipairs(OPTIONS) do known = known or name == key end
-    if not known then error(("search: no option %s%s"):format(tostring(key), nearest.hint(tostring(key), OPTIONS)), level + 1) end
+    if not known then blame(("search: no option %s%s"):format(tostring(key), nearest.hint(tostring(key), OPTIONS))) end
     opts[key] = value
   end
-  opts.step = number(given, "step", 0.0009, 0.5, level + 1)
-  opts.onset = number(given, "onset", 0, 1, level + 1)
-  opts.break_at = number(given, "break_at", 0, 1, level + 1)
-  if opts.onset > opts.break_at then error(("search: onset: %s is above break_at, %s"):format(opts.onset, opts.break_at), level + 1) end
+  opts.step = number(given, "step", 0.0009, 0.5)
+  opts.onset = number(given, "onset", 0, 1)
+  opts.break_at = number(given, "break_at", 0, 1)
+  if opts.onset > opts.break_at then blame(("search: onset: %s is above break_at, %s"):format(opts.onset, opts.break_at)) end
   opts.seed = given.seed == nil and DEFAULTS.seed or given.seed
-  if math.type(opts.seed) ~= "integer" and type(opts.seed) ~= "string" then error("search: seed: an integer or a text expected", level + 1) end
+  if math.type(opts.seed) ~= "integer" and type(opts.seed) ~= "string" then blame("search: seed: an integer or a text expected") end
   if given.samples ~= nil and (math.type(given.samples) ~= "integer" or given.samples < 1) then
-    error("search: samples: an integer from 1 expected, got " .. tostring(given.samples), level + 1)
+    blame("search: samples: an integer from 1 expected, got " .. tostring(given.samples))
   end
   opts.strategy, opts.strategy_name = strategies.get(given.strategy or DEFAULTS.strategy)
   return opts
@@ -104,20 +110,20 @@ local function row_identity(row)
 end
 
 local function identity_of(run)
-  local ids, labels, rows = {}, {}, {}
+  local ids, labels, kinds = {}, {}, {}
   for k, s in ipairs(run.samples) do
     ids[k] = s.id or "unreadable " .. s.name
     local label = label_of(run, s)
-    labels[k] = label == nil and "" or core.json.encode(label)
+    labels[k] = sample.label_text(label)
   end
-  for k, row in ipairs(run.rows) do rows[k] = row.name .. " " .. row_identity(row) end
+  for k, row in ipairs(run.rows) do kinds[k] = row.name .. " " .. row_identity(row) end
   local o = run.opts
   return {
     data = ("%d samples %s"):format(#ids, core.file.hash_text(table.concat(ids, "\n"))),
     labels = run.label_free and "none: the clean prediction" or core.file.hash_text(table.concat(labels, "\n")),
     model = tostring(run.model.identity),
     diff = run.diff_identity,
-    rows = ("%d rows %s"):format(#rows, core.file.hash_text(table.concat(rows, "\n"))),
+    rows = ("%d rows %s"):format(#kinds, core.file.hash_text(table.concat(kinds, "\n"))),
     seed = tostring(o.seed),
     options = ("step %.10g, onset %.10g, break %.10g, strategy %s"):format(o.step, o.onset, o.break_at,
       o.strategy_name == "own" and "own " .. identity.of(o.strategy) or o.strategy_name),
@@ -167,7 +173,7 @@ local function baseline(run)
     local s = run.samples[n]
     if not stored(run, measure.CLEAN, "", 0, n) then
       local label = label_of(run, s)
-      try(run.store:put_sample { n = n, id = s.id or "", path = s.path, label = label ~= nil and core.json.encode(label) or nil,
+      try(run.store:put_sample { n = n, id = s.id or "", path = s.path, label = label ~= nil and sample.label_text(label) or nil,
         failure = result.failure })
       put(run, measure.CLEAN, "", 0, n, { error = result.error, failure = result.failure, label = result.label, hash = result.hash })
     end
@@ -309,9 +315,9 @@ local function json_path(opts)
 end
 
 local function prepare(spec, data, given)
-  local run = { opts = settings_of(given, 3), failed_count = 0, failures = failures_of(data) }
+  local run = { opts = settings_of(given), failed_count = 0, failures = failures_of(data) }
   run.rows = rows_of(run.opts.rows or spec.augmentations)
-  if #run.rows == 0 then error("search: rows: no augmentation given", 3) end
+  if #run.rows == 0 then blame("search: rows: no augmentation given") end
   run.samples = subset(data, run.opts.samples, run.opts.seed)
   run.model = spec.model or model_module.open(nil)
   if run.model.bind then run.model = run.model:bind(run.samples, run.opts.seed) end

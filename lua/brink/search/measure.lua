@@ -49,17 +49,17 @@ local function json(value)
   return ok and text or core.json.encode("(" .. type(value) .. ")")
 end
 
-local function traceback(err)
+local function kept(err)
   if type(err) ~= "string" then return err end
-  return { text = err, trace = debug.traceback(err, 2) }
+  return { text = err }
 end
 
 --- Ask the model. Returns true, label, confidence; or false, reason. An interruption is raised again.
 function M.ask(model, image, sample)
-  local ok, label, confidence, code = xpcall(model.predict, traceback, model, image, sample)
+  local ok, label, confidence, code = xpcall(model.predict, kept, model, image, sample)
   if not ok then
-    if type(label) == "table" and label.text then return false, "model: " .. label.text:gsub("\n.*", "") end
-    error(label, 0)
+    if type(label) == "table" and label.exit then error(label, 0) end
+    return false, "model: " .. (type(label) == "table" and label.text or tostring(label)):gsub("\n.*", "")
   end
   if label == nil then return false, "model: " .. tostring(confidence or "predict returned nothing") .. (code and " (" .. tostring(code) .. ")" or "") end
   return true, label, confidence

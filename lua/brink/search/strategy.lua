@@ -10,14 +10,17 @@
 --   axis:ask(i, count)  a question: `count` more samples at intensity i (all when nil); nil when all were asked
 -- SPDX-License-Identifier: MIT
 local nearest = require "brink.nearest"
+local rows = require "brink.augment.row"
+
+rows.blame_caller(debug.getinfo(1, "S").source)
 
 local M = {}
 local names, by_name = {}, {}
 
-local function checked(strategy, level)
+local function checked(strategy)
   if type(strategy) == "function" then strategy = { next = strategy } end
   if type(strategy) ~= "table" or type(strategy.next) ~= "function" then
-    error("strategy: a name, a function of an axis, or a table with next expected", level + 1)
+    rows.raise("strategy: a name, a function of an axis, or a table with next expected")
   end
   return strategy
 end
@@ -26,7 +29,7 @@ end
 function M.register(name, strategy)
   if type(name) ~= "string" or name == "" then error("strategy.register: a name expected", 2) end
   if by_name[name] then error(("strategy.register: %s is already taken"):format(name), 2) end
-  by_name[name] = checked(strategy, 2)
+  by_name[name] = checked(strategy)
   names[#names + 1] = name
 end
 
@@ -37,10 +40,10 @@ function M.names() return table.move(names, 1, #names, 1, {}) end
 function M.get(which)
   if type(which) == "string" then
     local s = by_name[which]
-    if not s then error(("strategy: no strategy %q%s"):format(which, nearest.hint(which, names)), 2) end
+    if not s then rows.raise("strategy: no strategy %q%s", which, nearest.hint(which, names)) end
     return s, which
   end
-  local s = checked(which, 2)
+  local s = checked(which)
   return s, s.name or "own"
 end
 
