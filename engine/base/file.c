@@ -160,6 +160,25 @@ bool file_mkdirs(const char *path, Err *err) {
   return ok;
 }
 
+bool file_sync(const char *path, Err *err) {
+  int fd = open_retry(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+  if (fd < 0) return err_errno(err, path, "open it");
+  bool ok = !refuse() && fsync(fd) == 0;
+  if (!ok) err_errno(err, path, "sync it");
+  close(fd);
+  return ok;
+}
+
+bool file_truncate(const char *path, uint64_t n, Err *err) {
+  int fd = open_retry(path, O_WRONLY | O_NONBLOCK | O_NOCTTY, 0);
+  if (fd < 0) return err_errno(err, path, "open it");
+  bool ok = !refuse() && ftruncate(fd, (off_t)n) == 0;
+  if (!ok) err_errno(err, path, "cut it");
+  else if (refuse() || fsync(fd)) ok = err_errno(err, path, "sync it");
+  close(fd);
+  return ok;
+}
+
 typedef struct Names { char **name; size_t n, cap; } Names;
 
 static bool names_add(Names *l, const char *s) {

@@ -32,6 +32,12 @@ bool file_mkdirs(const char *path, Err *err);
 typedef bool (*FileVisit)(void *data, const char *name);
 bool file_list(const char *dir, FileVisit visit, void *data, Err *err);
 
+/* What was written to this file, or into this folder, is on disk afterwards. */
+bool file_sync(const char *path, Err *err);
+
+/* Cut a file to its first n bytes, durably. */
+bool file_truncate(const char *path, uint64_t n, Err *err);
+
 /* Append-only text file for manifests. */
 typedef struct Appender Appender;
 Appender *appender_open(const char *path, Err *err);

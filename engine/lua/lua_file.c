@@ -128,6 +128,51 @@ static int f_hash_text(lua_State *L) {
   return push_hash(L, s, n);
 }
 
+/* Syncing waits for the disk, so it is a job. The paths lie one after another, each with its zero. */
+typedef struct Sync {
+  Job job;
+  Buf paths;
+} Sync;
+
+static void sync_work(Job *job) {
+  const Buf *b = &((Sync *)job)->paths;
+  for (size_t at = 0; at < b->n && !job->failed; at += strlen((char *)b->data + at) + 1)
+    job->failed = !file_sync((char *)b->data + at, &job->err);
+}
+
+static void sync_clear(Job *job) { buf_clear(&((Sync *)job)->paths); }
+
+static int sync_finish(lua_State *L) {
+  Job *job = lua_touserdata(L, -1);
+  return done(L, !job->failed, &job->err);
+}
+
+/* sync(list of paths) -> true once what was written to these files, and into these folders, is on disk; a job */
+static int f_sync_paths(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_Integer n = luaL_len(L, 1);
+  Sync *s = bind_job(L, sizeof *s, sync_work, sync_clear);
+  buf_init(&s->paths);
+  for (lua_Integer k = 1; k <= n; k++) {
+    size_t length;
+    lua_geti(L, 1, k);
+    const char *path = lua_tolstring(L, -1, &length);
+    if (!path || strlen(path) != length) return luaL_error(L, "path %d: a text without zero bytes expected, got a %s", (int)k, luaL_typename(L, -1));
+    if (!buf_append(&s->paths, path, length + 1)) return luaL_error(L, "out of memory");
+    lua_pop(L, 1);
+  }
+  return bind_run(L, sync_finish);
+}
+
+/* truncate(path, bytes) -> true; durably */
+static int f_truncate(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  lua_Integer n = luaL_checkinteger(L, 2);
+  luaL_argcheck(L, n >= 0, 2, "expected 0 or more bytes");
+  Err err = {0};
+  return done(L, file_truncate(path, (uint64_t)n, &err), &err);
+}
+
 /* appender(path) -> object with write, sync, close */
 static int f_appender(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
@@ -212,7 +257,8 @@ int open_file(lua_State *L) {
   static const luaL_Reg lock[] = {{"close", f_unlock}, {NULL, NULL}};
   static const luaL_Reg funcs[] = {{"info", f_info},       {"read", f_read},     {"write", f_write},   {"mkdirs", f_mkdirs},
                                    {"list", f_list},       {"remove", f_remove}, {"rename", f_rename}, {"hash", f_hash},
-                                   {"hash_text", f_hash_text}, {"appender", f_appender}, {"lock", f_lock}, {NULL, NULL}};
+                                   {"hash_text", f_hash_text}, {"appender", f_appender}, {"lock", f_lock},
+                                   {"sync", f_sync_paths}, {"truncate", f_truncate}, {NULL, NULL}};
   bind_type(L, BUF, NULL, buf_meta);
   bind_type(L, APPENDER, appender, appender_meta);
   bind_type(L, LOCK, lock, lock_meta);
