@@ -7,6 +7,7 @@ local diff = require "brink.diff"
 local image = require "brink.image"
 local map = require "brink.map"
 local model = require "brink.model"
+local replay = require "brink.replay"
 local sample = require "brink.sample"
 local search = require "brink.search"
 local study = require "brink.study"
@@ -22,6 +23,7 @@ M.dataset = dataset             -- a folder, a table of samples, ...
 M.model = model                 -- a function, nil for the built-in recogniser, ...
 M.diff = diff                   -- how wrong a prediction is
 M.sample = sample.new
+M.replay = replay               -- a synthetic picture again from its manifest line
 M.study = study                 -- study.open(path)
 M.strategy = search.strategy    -- search strategies of your own
 

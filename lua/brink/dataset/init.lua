@@ -184,4 +184,6 @@ function M.open(source, opts)
   return nil, source .. ": not a folder of pictures and no known data set format", "unsupported"
 end
 
+require "brink.dataset.manifest"(M.register)
+
 return setmetatable(M, { __call = function(_, source, opts) return M.open(source, opts) end })

@@ -17,12 +17,12 @@ M.LIMITS = {
   deviation = 5,     -- of the luma in levels of 255; pictures below it to begin with are not judged by contrast
   contrast = 0.12,   -- share of the source's luma deviation
   entropy = 0.35,    -- share of the source's entropy
-  likeness = 0.3,    -- SSIM of the small versions
+  likeness = 0.45,   -- SSIM of the small versions
   seen = 0.2,        -- share of the source still in the frame
   filled = 0.4,      -- share of the frame that shows the source
 }
 
-local SMALL = 48            -- longer side of the small versions, pixels
+local SMALL = 96            -- longer side of the small versions, pixels
 local LARGE = 320           -- pictures the limit of a row is looked for on are shrunk to this longer side
 local GRID = 12             -- points a side in which a map is judged
 local HANDFUL, STEPS = 4, 5 -- pictures, and halvings of the intensity, for the limit of a row
@@ -90,7 +90,7 @@ function M.readable(image, plan)
     local ok, why = moved(moving, image)
     if not ok then return false, why end
   end
-  if #still > 0 then
+  if #still > 0 and before.luma_dev > limits.deviation then
     local judged = #moving == 0 and out or image:run(still)
     if judged.width == image.width and judged.height == image.height and judged.channels == image.channels then
       if shrunk(image, SMALL):ssim(shrunk(judged, SMALL)) < limits.likeness then return false, "structure: no longer recognisable" end

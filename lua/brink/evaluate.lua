@@ -1,0 +1,210 @@
+--- How a model does on a data set: average error with its interval, what differs, class by class.
+-- SPDX-License-Identifier: MIT
+local confidence = require "brink.search.confidence"
+local core = require "brink.core"
+local diff = require "brink.diff"
+local labels = require "brink.labels"
+local map = require "brink.map"
+local measure = require "brink.search.measure"
+local model_module = require "brink.model"
+local nearest = require "brink.nearest"
+local progress = require "brink.progress"
+local sample = require "brink.sample"
+
+local M = {}
+
+local OPTIONS = { "differs", "labels", "max_failures", "progress", "seed" }
+local DIFFERS = 0.02 -- an error above this counts as a differing output: what the search calls non-negligible
+
+local Evaluation = { __name = "brink.Evaluation" }
+Evaluation.__index = Evaluation
+
+local function check(opts, level)
+  if type(opts) ~= "table" then error("evaluate: options: a table expected, got " .. type(opts), level + 1) end
+  for key in next, opts do
+    local ok = false
+    for _, name in ipairs(OPTIONS) do ok = ok or name == key end
+    if not ok then error(("evaluate: no option %s%s"):format(tostring(key), nearest.hint(tostring(key), OPTIONS)), level + 1) end
+  end
+  local d = opts.differs
+  if d ~= nil and not (type(d) == "number" and d >= 0 and d < 1) then error(("evaluate: differs: a number from 0, below 1, expected, got %s"):format(tostring(d)), level + 1) end
+end
+
+-- Synthetic pictures are recognised as what they were made from: the sources, by the order they are first named.
+local function sources_of(data)
+  local list, by_id = {}, {}
+  for k = 1, #data do
+    local source = data[k].source
+    if not source then return nil end
+    if not by_id[source.id] then
+      local s = sample.new { path = source.path, name = source.name }
+      by_id[source.id] = s
+      list[#list + 1] = s
+    end
+  end
+  return list, by_id
+end
+
+local function recorded(value)
+  local ok = pcall(core.json.encode, value)
+  if ok then return value end
+  return "(" .. type(value) .. ")"
+end
+
+-- The model, its idea of error, and the sample and label each picture is judged by.
+local function judge(spec, data, opts)
+  local model = spec.model or model_module.open(nil)
+  local by_id
+  if model.bind then
+    local sources
+    sources, by_id = sources_of(data)
+    model = model:bind(sources or data, opts.seed or spec.seed or 1)
+  end
+  local run = { model = model, diff = spec.diff_error or model.diff_error or diff.equal }
+  -- What people see of a label: the recogniser's own are content hashes, shown as the names of the pictures.
+  local named
+  function run.shown(value)
+    if not model.label then return recorded(value) end
+    if not named then
+      named = {}
+      for k = 1, #data do
+        local s = by_id and by_id[data[k].source.id] or data[k]
+        if s.id then named[s.id] = named[s.id] or s.name end
+      end
+    end
+    return named[value] or recorded(value)
+  end
+  function run.of(s)
+    local subject = s
+    if by_id then
+      subject = by_id[s.source.id]
+      local id, message = subject:identify()
+      if not id then return nil, message end
+      if id ~= s.source.id then return nil, subject.path .. ": the source has changed since the picture was made" end
+    elseif not s.id then
+      return nil, select(2, s:identify())
+    end
+    if model.label then return subject, nil, model:label(subject) end
+    if s.label == nil then return nil, "no label" end
+    return subject, nil, s.label
+  end
+  return run
+end
+
+local function one(run, s)
+  local subject, message, label = run.of(s)
+  if not subject then return { failure = tostring(message) } end
+  local image
+  image, message = s:image()
+  if not image then return { failure = tostring(message) } end
+  local ok, prediction, sure = measure.ask(run.model, image, subject)
+  if not rawget(s, "pixels") and not rawget(s, "loader") then image:close() end
+  if not ok then return { failure = prediction } end
+  return { error = diff.checked(run.diff, label, prediction, s, sure), label = run.shown(label), prediction = run.shown(prediction) }
+end
+
+local function group() return { errors = {}, sum = 0.0, differing = 0 } end
+
+local function add(g, e, differs)
+  g.errors[#g.errors + 1], g.sum = e, g.sum + e
+  if e > differs then g.differing = g.differing + 1 end
+end
+
+local function figures(g)
+  local n = #g.errors
+  local lo, hi = confidence.mean(g.errors, n, 0, 0, 0.05)
+  return { n = n, mean = n > 0 and g.sum / n or core.json.null, lo = math.max(0.0, lo), hi = math.min(1.0, hi), differing = g.differing }
+end
+
+--- Evaluate. `spec`: an augmenter; `data`: a data set. opts: differs (.02: an error above it is a differing output), seed,
+-- max_failures (none), progress (true), labels.
+--
+-- Returns a table { n, mean, lo, hi (95 % interval of the mean error), differing = list of { path, label, prediction, error },
+-- per_class = list of { class, n, mean, lo, hi, differing }, failures = list of { path, reason }, model }, with methods
+-- text() and json(). Every file counts once, by its path. A picture that cannot be read, has no label, or on which the model
+-- fails is a failure with its reason and no part of the mean. Pictures of a synthesis (brink.dataset of its folder)
+-- are held by the built-in recogniser against what they were made from. Raises when diff_error gives no number
+-- in 0..1, and above max_failures.
+function M.run(spec, data, opts)
+  opts = opts or {}
+  check(opts, 3)
+  local run = judge(spec, data, opts)
+  local differs = opts.differs or DIFFERS
+  local out = setmetatable({ differing = core.json.array {}, failures = core.json.array {}, per_class = core.json.array {}, differs = differs,
+    model = tostring(run.model.identity) }, Evaluation)
+  for _, f in ipairs(data.failures or {}) do out.failures[#out.failures + 1] = { path = f.path, reason = f.reason } end
+  local all, classes, names = group(), {}, {}
+  local bar = progress.new("predictions", #data, { quiet = opts.progress == false })
+  map.each(data, function(s) return one(run, s) end, { each = function(r, k)
+    local s = data[k]
+    bar:add()
+    if r.failure then
+      out.failures[#out.failures + 1] = { path = s.path, reason = r.failure }
+      if opts.max_failures and #out.failures > opts.max_failures then
+        error(("evaluate: %d failures, at most %d allowed; the last: %s: %s"):format(#out.failures, opts.max_failures, s.path, r.failure), 0)
+      end
+      return
+    end
+    add(all, r.error, differs)
+    if s.label ~= nil then
+      local name = labels.text(s.label)
+      if not classes[name] then
+        classes[name] = group()
+        names[#names + 1] = name
+      end
+      add(classes[name], r.error, differs)
+    end
+    if r.error > differs then
+      out.differing[#out.differing + 1] = { path = s.path, label = r.label, prediction = r.prediction, error = r.error }
+    end
+  end })
+  bar:done()
+  local total = figures(all)
+  out.n, out.mean, out.lo, out.hi = total.n, total.mean, total.lo, total.hi
+  table.sort(names)
+  for k, name in ipairs(names) do
+    out.per_class[k] = figures(classes[name])
+    out.per_class[k].class = name
+  end
+  return out
+end
+
+--- As JSON text.
+function Evaluation:json()
+  return core.json.encode({ n = self.n, mean = self.mean, lo = self.lo, hi = self.hi, count = #self.differing, differing = self.differing,
+    per_class = self.per_class, failures = self.failures, differs = self.differs, model = self.model }, { indent = 2 }) .. "\n"
+end
+
+local function shown(text) return (tostring(text):gsub("%c", "?")) end
+
+local SHOWN = 20 -- entries of a list in the text
+
+local function some(out, list, line)
+  for k = 1, math.min(SHOWN, #list) do out[#out + 1] = "  " .. shown(line(list[k])) end
+  if #list > SHOWN then out[#out + 1] = ("  and %d more"):format(#list - SHOWN) end
+end
+
+--- As text to read.
+function Evaluation:text()
+  local out = {}
+  if self.n == 0 then out[1] = "no picture could be judged"
+  else
+    out[1] = ("average error %.4f (95 %%: %.4f to %.4f) over %d pictures"):format(self.mean, self.lo, self.hi, self.n)
+    out[2] = ("%d differ (error above %g)"):format(#self.differing, self.differs)
+    some(out, self.differing, function(d) return ("%s: expected %s, got %s, error %.3f"):format(d.path, labels.text(d.label), labels.text(d.prediction), d.error) end)
+  end
+  if #self.per_class > 1 then
+    out[#out + 1] = ("%-28s %6s %8s %18s %8s"):format("class", "n", "error", "95 %", "differ")
+    for _, c in ipairs(self.per_class) do
+      out[#out + 1] = ("%-28s %6d %8.4f %8.4f..%-8.4f %8d"):format(shown(c.class), c.n, c.mean, c.lo, c.hi, c.differing)
+    end
+  end
+  if #self.failures > 0 then
+    out[#out + 1] = ("%d failures:"):format(#self.failures)
+    some(out, self.failures, function(f) return f.path .. ": " .. f.reason end)
+  end
+  return table.concat(out, "\n") .. "\n"
+end
+Evaluation.__tostring = Evaluation.text
+
+return M
