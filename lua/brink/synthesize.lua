@@ -176,7 +176,7 @@ local function record_of(run, item, log, bytes)
   for k, a in ipairs(item.augmentations) do applied[k] = { name = a.name, i = a.i + 0.0, params = a.params } end
   local record = {
     n = item.n, try = item.try, name = names.of(run, item), seed = run.seed, sample = s.id, key = item.key,
-    source = { path = s.path, name = s.name, relative = s.relative }, plan = core.json.array(core.plan.new(item.plan):steps()),
+    source = manifest.source(s), plan = core.json.array(core.plan.new(item.plan):steps()),
     augmentations = core.json.array(applied), pixels = item.image:hash(), file = core.file.hash_text(bytes), format = run.format,
     quality = run.quality, width = item.image.width, height = item.image.height, error = item.error, version = core.plan.result_version,
     rejected = next(log.rejected) and log.rejected or nil, failed = #log.failed > 0 and log.failed or nil,

@@ -30,6 +30,28 @@ function M.failure(err)
   if getmetatable(err) == World then return err.message, err.code end
 end
 
+local SOURCE = { "path", "name", "relative" }
+
+--- A sample's path, name and relative path for a line. JSON holds no bytes that are not UTF-8: such a name has its bytes in hex
+-- beside it.
+function M.source(sample)
+  local out = {}
+  for _, key in ipairs(SOURCE) do
+    local text = sample[key]
+    out[key] = text
+    if text and not utf8.len(text) then out[key .. "_hex"] = text:gsub(".", function(c) return ("%02x"):format(c:byte()) end) end
+  end
+  return out
+end
+
+-- The bytes of the names in a line that was read.
+local function restore(source)
+  for _, key in ipairs(SOURCE) do
+    local hex = source[key .. "_hex"]
+    if type(hex) == "string" then source[key] = hex:gsub("%x%x", function(x) return string.char(tonumber(x, 16)) end) end
+  end
+end
+
 --- Iterator over the complete lines of a file: record, number of the line, position after it. A last line without its end is
 -- left out. Raises on a line that is no JSON object; a missing file has no lines.
 function M.lines(path)
@@ -49,6 +71,7 @@ function M.lines(path)
       f = nil
       try(nil, ("%s: line %d: %s"):format(path, number, message or "not a line of a manifest"), "damaged")
     end
+    if type(record.source) == "table" then restore(record.source) end
     return record, number, at
   end
 end
