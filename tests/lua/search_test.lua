@@ -170,6 +170,17 @@ t.test("max_failures stops the run; all failing is an error with the first reaso
   t.raises(function() search({}, function() return 1 end) end, "no sample")
 end)
 
+t.test("a row whose plan fails costs its own measurements, not the run", function()
+  brink.augmentation { name = "TestFaulty", family = "own", params = { x = { off = 0, full = 1 } }, plan = function(p) error("x is " .. p.x) end }
+  local s = search(greys(8), above(93), nil, { augmentations = { "TestFaulty", "TestLevel" } })
+  brink.augment.remove("TestFaulty")
+  t.near(s:bounds("TestLevel")[1].break_, 0.33, 0.02)
+  t.ok(#s.failures > 0 and s.failures[1].reason:find("x is", 1, true))
+  for _, c in ipairs(s.analysis.curves) do
+    if c.name == "TestFaulty" then t.eq({ c.bounds.break_, c.bounds.break_found, #c.points }, { 1.0, false, 1 }) end
+  end
+end)
+
 t.test("a custom strategy by function; and one by name", function()
   local function ends(axis)
     if axis.state.done then return nil end

@@ -98,7 +98,7 @@ function M.crossing(points, threshold, steep)
   end
   r.found = r.right ~= nil
   if not r.found then
-    r.x = points[count].i
+    r.x = count > 1 and points[count].i or 1.0 -- nothing measured is nothing found
     r.xmin = below == count and r.x or points[below].i
     r.xmax = r.x
     r.steep = false
@@ -149,7 +149,7 @@ end
 --- 95 % interval of the population's crossing, from the pointwise limits of the curve (fields lo, hi).
 -- Returns lower and upper intensity; upper is 1 with `open = true` as third value when the data do not exclude "never".
 function M.interval(points, threshold, x)
-  local lower, upper, open = 0.0, points[#points].i, true
+  local lower, upper, open = 0.0, #points > 1 and points[#points].i or 1.0, true
   for k = #points, 1, -1 do
     local p = points[k]
     if p.i <= x and p.hi <= threshold then

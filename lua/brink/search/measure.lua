@@ -70,7 +70,12 @@ end
 function M.run(job)
   local image, params, message = job.image, nil, nil
   if job.row then
-    image, params = M.image(job.row, job.side, job.i, job.sample, job.seed, job.image)
+    local ok
+    ok, image, params = pcall(M.image, job.row, job.side, job.i, job.sample, job.seed, job.image)
+    if not ok then
+      if type(image) == "table" and image.exit then error(image, 0) end
+      image, params = nil, tostring(image):gsub("\n.*", ""):gsub("^[^\n:]*search/measure%.lua:%d+: ", "")
+    end
     if not image then
       message = params
       return { failure = ("%s at %s: %s"):format(job.row.name, M.signed(job.side, job.i), message) }
