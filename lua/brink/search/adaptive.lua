@@ -44,7 +44,7 @@ end
 
 -- Ask the open one of the two neighbours. Where the answer has moved the crossing on by one tick several times in a row (a
 -- plateau close to the threshold), leap ahead in doubling strides, to find the other side of it.
-local function ask_neighbours(axis, points, r, walk, ask)
+local function ask_neighbours(points, r, walk, ask)
   local a, b = points[r.left], points[r.right]
   local a_open = r.left > r.below and not a.complete
   local b_open = r.right ~= r.above and not b.complete
@@ -92,12 +92,12 @@ local function pursue(axis, points, name, ask)
   end
   local a, b = points[r.left], points[r.right]
   if bracket and (b.position - a.position == 1 or a.complete and b.complete) then return r end
-  ask_neighbours(axis, points, r, walk, ask)
+  ask_neighbours(points, r, walk, ask)
   return r
 end
 
 -- Ticks behind the break that look safe, or not clearly broken next to ones that look safe.
-local function islands(axis, points, r, ask)
+local function islands(points, r, ask)
   if not r.found then return end
   for k = r.right + 1, #points do
     local p = points[k]
@@ -162,7 +162,7 @@ function M.next(axis)
   local asked = asker(axis)
   pursue(axis, points, "onset", asked.ask)
   local r = pursue(axis, points, "break_at", asked.ask)
-  islands(axis, points, r, asked.ask)
+  islands(points, r, asked.ask)
   local questions = asked.questions()
   if questions or axis.state.margins then return questions end
   axis.state.margins = true
