@@ -1,5 +1,37 @@
 --- Geometry: pixels move, labels with them.
 -- SPDX-License-Identifier: MIT
+local INWARDS = { 1, 1, -1, 1, -1, -1, 1, -1 } -- dx, dy of each corner, clockwise from the top left
+
+-- Whether the outline stays convex when each corner moves inwards by its share of `shift`, with a little to spare.
+local function convex(share, shift)
+  local x, y = {}, {}
+  for k = 0, 3 do
+    x[k] = ((k == 1 or k == 2) and 1 or 0) + INWARDS[2 * k + 1] * shift * share[2 * k + 1]
+    y[k] = (k >= 2 and 1 or 0) + INWARDS[2 * k + 2] * shift * share[2 * k + 2]
+  end
+  for k = 0, 3 do
+    local a, b, c = (k + 3) % 4, k, (k + 1) % 4
+    if (x[b] - x[a]) * (y[c] - y[b]) - (y[b] - y[a]) * (x[c] - x[b]) < 0.01 then return false end
+  end
+  return true
+end
+
+-- Eight shares in [0,1], the largest 1, drawn again until the outline stays convex over the whole legal range; after 32 tries
+-- the far side alone shrinks.
+local function shares(rng)
+  for _ = 1, 32 do
+    local share, most, fits = {}, 0, true
+    for k = 1, 8 do
+      share[k] = rng:uniform()
+      most = math.max(most, share[k])
+    end
+    for k = 1, 8 do share[k] = share[k] / most end
+    for step = 1, 10 do fits = fits and convex(share, 0.049 * step) end
+    if fits then return share end
+  end
+  return { 1, 0, 1, 0, 0, 0, 0, 0 }
+end
+
 return function(augmentation)
   augmentation {
     name = "Rotate", family = "geometry", weight = 1, signed = true, conflicts = { "SafeRotate" },
@@ -36,13 +68,8 @@ return function(augmentation)
     doc = "Seen from the side: pull the corners inwards, each by its own share; the furthest by the whole shift.",
     params = { shift = { unit = "of each side", off = 0, full = 0.4, lo = 0, hi = 0.49, law = 1.5 } },
     plan = function(p, ctx)
-      local share, most = {}, 0
-      for k = 1, 8 do
-        share[k] = ctx.rng:uniform()
-        most = math.max(most, share[k])
-      end
-      local inwards, corners = { 1, 1, -1, 1, -1, -1, 1, -1 }, {}
-      for k = 1, 8 do corners[k] = inwards[k] * p.shift * share[k] / most end
+      local share, corners = shares(ctx.rng), {}
+      for k = 1, 8 do corners[k] = INWARDS[k] * p.shift * share[k] end
       return { { op = "perspective", corners = corners, border = "replicate" } }
     end,
   }
