@@ -15,6 +15,7 @@ local Augmenter = { __name = "brink.Augmenter" }
 Augmenter.__index = Augmenter
 
 local FIELDS = { "predict", "model", "diff_error", "labels", "augmentations", "seed", "threads" }
+M.fields = FIELDS
 local RANGE = { "min", "max", "multiplier", "only_shrink_max" }
 
 local function check_keys(t, known, what, level)

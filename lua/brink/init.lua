@@ -7,6 +7,7 @@ local diff = require "brink.diff"
 local image = require "brink.image"
 local map = require "brink.map"
 local model = require "brink.model"
+local prim = require "brink.prim"
 local replay = require "brink.replay"
 local sample = require "brink.sample"
 local search = require "brink.search"
@@ -25,6 +26,9 @@ M.diff = diff                   -- how wrong a prediction is
 M.sample = sample.new
 M.replay = replay               -- a synthetic picture again from its manifest line
 M.study = study                 -- study.open(path)
+M.prim = prim                   -- constructors of primitives, for plans
+M.math = M.core.math            -- functions that give the same bits on every machine
+M.rng = M.core.rng              -- keyed random draws
 M.strategy = search.strategy    -- search strategies of your own
 
 return M

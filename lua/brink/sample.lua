@@ -16,6 +16,8 @@ function Sample.__index(self, key)
   return methods[key]
 end
 
+function Sample:__tostring() return "sample " .. self.path .. (type(self.label) == "string" and ", " .. self.label or "") end
+
 --- A sample from a table: { path = } or { image = Image } or { load = function(self) -> Image, id = }, and label, name.
 -- Returns the table itself as a sample. Raises on anything else.
 function M.new(given)

@@ -256,6 +256,18 @@ function Row:plan(params, ctx)
   return list
 end
 
+--- "augmentation GaussianBlur (blur): sigma 0 .. 0.05 of short side".
+function Row:__tostring()
+  local parts = {}
+  for _, name in ipairs(self.param_names) do
+    local p = self.params[name]
+    if not p.value then
+      parts[#parts + 1] = ("%s %s%s .. %s%s"):format(name, p.minus and num(p.minus) .. " < " or "", num(p.off), num(p.full), p.unit ~= "" and " " .. p.unit or "")
+    end
+  end
+  return ("augmentation %s (%s): %s"):format(self.name, self.family, table.concat(parts, ", "))
+end
+
 --- True when these parameters are the ones of intensity 0.
 function Row:is_off(params)
   for _, name in ipairs(self.param_names) do

@@ -50,18 +50,21 @@ local function table_of_rows(list)
   end
 end
 
-local function in_detail(row)
-  io.write(row.name, " (", row.family, ")\n  ", options.wrap(row.doc, 74, 2), "\n")
-  if row.source ~= "" then io.write("  source: ", row.source, "\n") end
-  if #row.aliases > 0 then io.write("  also called: ", table.concat(row.aliases, ", "), "\n") end
-  io.write(("  intensity %s, weight %s\n"):format(side_text(row), num(row.weight)))
-  if #row.conflicts > 0 then io.write("  never together with: ", table.concat(row.conflicts, ", "), "\n") end
-  if row.not_monotone then io.write("  does not grow steadily: ", options.wrap(row.not_monotone, 60, 4), "\n") end
+--- A row with all its parameters, as text.
+function M.detail(row)
+  local out = { ("%s (%s)\n  %s"):format(row.name, row.family, options.wrap(row.doc, 74, 2)) }
+  local function add(format, ...) out[#out + 1] = format:format(...) end
+  if row.source ~= "" then add("  source: %s", row.source) end
+  if #row.aliases > 0 then add("  also called: %s", table.concat(row.aliases, ", ")) end
+  add("  intensity %s, weight %s", side_text(row), num(row.weight))
+  if #row.conflicts > 0 then add("  never together with: %s", table.concat(row.conflicts, ", ")) end
+  if row.not_monotone then add("  does not grow steadily: %s", options.wrap(row.not_monotone, 60, 4)) end
   for _, name in ipairs(row.param_names) do
     local p = row.params[name]
-    io.write(("  %s: %s, %s; legal %s..%s\n"):format(name, axis_text(p), rows.law_text(p), num(p.lo), num(p.hi)))
-    if p.doc ~= "" then io.write("      ", options.wrap(p.doc, 72, 6), "\n") end
+    add("  %s: %s, %s; legal %s..%s", name, axis_text(p), rows.law_text(p), num(p.lo), num(p.hi))
+    if p.doc ~= "" then add("      %s", options.wrap(p.doc, 72, 6)) end
   end
+  return table.concat(out, "\n")
 end
 
 --- A row as plain data: what `brink list --json` prints.
@@ -90,7 +93,7 @@ function M.run(values, operands)
   elseif #operands > 0 then
     for k, row in ipairs(list) do
       if k > 1 then io.write "\n" end
-      in_detail(row)
+      io.write(M.detail(row), "\n")
     end
   else
     table_of_rows(list)

@@ -32,6 +32,11 @@ function Dataset.__index(self, key)
 end
 function Dataset.__len(self) return self.count end
 
+function Dataset:__tostring()
+  return ("data set of %d pictures%s%s%s"):format(self.count, self.path and " in " .. self.path or "",
+    #self.classes > 0 and (", %d classes"):format(#self.classes) or "", #self.failures > 0 and (", %d unreadable"):format(#self.failures) or "")
+end
+
 --- Iterator over the samples in order: for s in data:samples() do.
 function methods:samples()
   local k = 0

@@ -32,6 +32,7 @@ local function blame(text) error(rows.caller() .. ": " .. text, 0) end
 local DEFAULTS = { step = 0.05, strategy = "adaptive", onset = 0.02, break_at = 0.49, seed = 1 }
 local OPTIONS = { "step", "strategy", "onset", "break_at", "seed", "store", "json", "rows", "samples", "labels", "max_failures", "progress",
   "estimate" }
+M.options = OPTIONS
 local CHUNK = { least = 8, most = 64 } -- questions that share one decoded picture
 
 local function number(opts, name, lo, hi)
