@@ -261,7 +261,9 @@ local function answer(run, task)
       else
         out[k] = { failure = tostring(message) }
       end
+      put(run, t.axis.name, t.axis.side, t.question.i, entry.n, out[k]) -- at once: an interruption loses only what is under way
     end
+    run.bar:add()
   end
   return out
 end
@@ -278,9 +280,7 @@ local function do_round(run, round)
       if r.failure then
         failed(run, task.entry.sample, ("%s%s at %g"):format(t.axis.name, t.axis.side, t.question.i), r.failure)
       end
-      if not r.old then put(run, t.axis.name, t.axis.side, t.question.i, task.entry.n, r) end
     end
-    run.bar:add(#task.list)
   end })
   for _, q in ipairs(round) do q.axis:record(q.question, answers[q.question]) end
 end
