@@ -85,20 +85,25 @@ bench: deps-test
 	@$(MAKE) --no-print-directory all
 	@sh tests/bench/run.sh $(BUILD)
 
+# definitions for language servers, from docstrings and rows
+annotations: $(BUILD)/brink
+	@mkdir -p $(BUILD)/meta
+	$(Q)$(BUILD)/brink lua/annotate.lua >$(BUILD)/meta/brink.lua
+
 # binary, module for a stock lua5.4, manual page, completion, annotations, licence
 BINDIR   = $(DESTDIR)$(PREFIX)/bin
 CMODDIR  = $(DESTDIR)$(PREFIX)/lib/lua/5.4
 MANDIR   = $(DESTDIR)$(PREFIX)/share/man/man1
 COMPDIR  = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 DATADIR  = $(DESTDIR)$(PREFIX)/share/brink
-install: all
+install: all annotations
 	install -d "$(BINDIR)" "$(CMODDIR)" "$(MANDIR)" "$(COMPDIR)" "$(DATADIR)"
 	install -m 755 $(BUILD)/brink "$(BINDIR)/brink"
 	install -m 755 $(BUILD)/brink.so "$(CMODDIR)/brink.so"
 	$(BUILD)/brink help --man >$(BUILD)/brink.1 && install -m 644 $(BUILD)/brink.1 "$(MANDIR)/brink.1"
 	$(BUILD)/brink completion bash >$(BUILD)/brink.bash && install -m 644 $(BUILD)/brink.bash "$(COMPDIR)/brink"
 	install -m 644 LICENSE "$(DATADIR)/LICENSE"
-	for f in lua/brink/meta/*.lua; do [ ! -e "$$f" ] || install -D -m 644 "$$f" "$(DATADIR)/meta/$${f##*/}"; done
+	install -D -m 644 $(BUILD)/meta/brink.lua "$(DATADIR)/meta/brink.lua"
 uninstall:
 	rm -f "$(BINDIR)/brink" "$(CMODDIR)/brink.so" "$(MANDIR)/brink.1" "$(COMPDIR)/brink"
 	rm -rf "$(DATADIR)"
@@ -107,4 +112,4 @@ clean:
 	rm -rf $(BUILD)
 
 -include $(OBJ:.o=.d) $(MAIN:.o=.d)
-.PHONY: all deps deps-test tests test demo bench clean install uninstall
+.PHONY: all deps deps-test tests test demo bench clean annotations install uninstall

@@ -405,6 +405,7 @@ static int push_result(lua_State *L, Image *im, const Err *err) {
   return 1;
 }
 
+/* image:copy() -> image with pixels of its own */
 static int f_copy(lua_State *L) {
   Err err = {0};
   return push_result(L, image_copy(image_check(L, 1), &err), &err);
@@ -429,7 +430,7 @@ static void work_convert(Job *job) {
   job->failed = !w->out;
 }
 
-/* image:convert{ type =, channels =, alpha = } -> image. Only alpha given: channels follow it. */
+/* image:convert({ type =, channels =, alpha = }) -> image. Only alpha given: channels follow it. */
 static int f_convert(lua_State *L) {
   static const char *const names[] = {"type", "channels", "alpha", NULL};
   Image *im = image_check(L, 1);
@@ -506,6 +507,7 @@ static int f_paste(lua_State *L) {
 
 /* Looking */
 
+/* image:hash() -> 32 hex digits of size, type and pixels */
 static int f_hash(lua_State *L) {
   char text[33];
   hash_text(image_hash(image_check(L, 1)), text);
@@ -601,6 +603,7 @@ static int f_distance(lua_State *L) { return compare(L, work_distance); }
 /* image:ssim(other) -> structural similarity, 1 for equal */
 static int f_ssim(lua_State *L) { return compare(L, work_ssim); }
 
+/* image:equal(other) -> whether size, type and pixels are the same */
 static int f_equal(lua_State *L) {
   const Image *a = image_check(L, 1), *b = image_check(L, 2);
   lua_pushboolean(L, image_equal(a, b));
@@ -655,6 +658,7 @@ static int f_resize(lua_State *L) {
 
 /* Life */
 
+/* image:close(): the pixels are given back at once; using the image afterwards is an error */
 static int f_close(lua_State *L) {
   Box *box = luaL_checkudata(L, 1, IMAGE);
   if (box->im) bind_released(image_bytes(box->im));

@@ -33,6 +33,7 @@ static int push(lua_State *L, uint64_t key) {
 /* rng(seed, sample, step, draw) */
 static int f_call(lua_State *L) { return push(L, rng_key(part(L, 2), part(L, 3), part(L, 4), part(L, 5))); }
 
+/* uniform([a, b]) -> a number from a on, below b; from 0 with b alone, 0 to 1 without either */
 static int f_uniform(lua_State *L) {
   Rng *r = check(L);
   double a = luaL_optnumber(L, 2, 0), b = luaL_optnumber(L, 3, 1);
@@ -41,6 +42,7 @@ static int f_uniform(lua_State *L) {
   return 1;
 }
 
+/* normal([mean = 0, deviation = 1]) -> a number */
 static int f_normal(lua_State *L) {
   Rng *r = check(L);
   double mean = luaL_optnumber(L, 2, 0), dev = luaL_optnumber(L, 3, 1);
@@ -48,6 +50,7 @@ static int f_normal(lua_State *L) {
   return 1;
 }
 
+/* integer(a, b) -> an integer from a to b, both possible */
 static int f_integer(lua_State *L) {
   Rng *r = check(L);
   lua_Integer a = luaL_checkinteger(L, 2), b = luaL_checkinteger(L, 3);

@@ -421,8 +421,9 @@ t.test("installs into a folder, works from there, and leaves nothing behind", fu
     t.ok(ok, core.file.read(log))
   end
   make "install"
-  for _, path in ipairs { "bin/brink", "lib/lua/5.4/brink.so", "share/man/man1/brink.1", "share/bash-completion/completions/brink", "share/brink/LICENSE" } do
-    t.ok(core.file.info(dir .. "/root/usr/" .. path).size or 0 > 500, path)
+  for _, path in ipairs { "bin/brink", "lib/lua/5.4/brink.so", "share/man/man1/brink.1", "share/bash-completion/completions/brink", "share/brink/LICENSE",
+    "share/brink/meta/brink.lua" } do
+    t.ok((core.file.info(dir .. "/root/usr/" .. path).size or 0) > 500, path)
   end
   local code, out = sh(dir, "root/usr/bin/brink list Hue")
   t.eq(code, 0)
