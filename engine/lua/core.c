@@ -24,6 +24,8 @@ static const luaL_Reg openers[] = {
     {"version", open_version},
     {"test", open_test},
     {"draw", open_draw},
+    {"overlap", open_overlap},
+    {"resample", open_resample},
     {NULL, NULL},
 };
 
