@@ -26,6 +26,7 @@ static const luaL_Reg openers[] = {
     {"draw", open_draw},
     {"overlap", open_overlap},
     {"resample", open_resample},
+    {"shapes", open_shapes},
     {NULL, NULL},
 };
 

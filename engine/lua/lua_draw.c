@@ -52,8 +52,30 @@ static double *points(lua_State *L, int *n) {
   return xy;
 }
 
+/* rings = { {x, y, ...}, ... }: what an odd number of them encloses */
+static bool draw_rings(lua_State *L, Image *im, int at, Err *err) {
+  int n = (int)luaL_len(L, -1), rings = lua_gettop(L), total = 0, *part = lua_newuserdatauv(L, ((size_t)n + 1) * sizeof *part, 0);
+  for (int k = 0; k < n; k++) {
+    if (lua_rawgeti(L, rings, k + 1) != LUA_TTABLE) luaL_error(L, "draw: ring %d is a %s, expected a list of points", k + 1, luaL_typename(L, -1));
+    part[k] = (int)(luaL_len(L, -1) / 2);
+    total += part[k];
+    lua_pop(L, 1);
+  }
+  double *all = lua_newuserdatauv(L, ((size_t)total * 2 + 1) * sizeof *all, 0), *to = all;
+  for (int k = 0; k < n; k++) {
+    int m;
+    lua_rawgeti(L, rings, k + 1);
+    const double *xy = points(L, &m);
+    memcpy(to, xy, 2 * (size_t)m * sizeof *xy);
+    to += 2 * m;
+    lua_pop(L, 2);
+  }
+  return draw_fill(im, all, part, n, FILL_EVENODD, colour(L, at), err);
+}
+
 static bool draw_polygon(lua_State *L, Image *im, int at, Err *err) {
   int n;
+  if (lua_getfield(L, at, "rings") == LUA_TTABLE) return draw_rings(L, im, at, err);
   lua_getfield(L, at, "points");
   double *xy = points(L, &n);
   return draw_fill(im, xy, &n, 1, FILL_NONZERO, colour(L, at), err);
@@ -96,7 +118,7 @@ static bool draw_shape(lua_State *L, Image *im, int at, Err *err) {
   return luaL_error(L, "draw: unknown shape '%s', expected polygon, line, box, disc or text", kind);
 }
 
-/* image:draw{ {"polygon", points = {x,y,...}}, {"line", points=, width=, closed=}, {"box", x=, y=, w=, h=[, width=]},
+/* image:draw{ {"polygon", points = {x,y,...}} or {"polygon", rings = { {x,y,...}, ... }}, {"line", points=, width=, closed=}, {"box", x=, y=, w=, h=[, width=]},
  * {"disc", x=, y=, radius=}, {"text", text=, x=, y=, size=} } -> new image. Each takes colour = {r,g,b} 0..255 and opacity 0..1. */
 static int f_draw(lua_State *L) {
   Err err = {0};
