@@ -193,6 +193,17 @@ t.test("polygons are clipped, split and keep their holes; lines too", function()
   t.eq(#all.shapes, 0)
 end)
 
+local function perimeter(polygon)
+  local sum = 0
+  for _, ring in ipairs(table.move(polygon.holes, 1, #polygon.holes, #polygon.parts + 1, { table.unpack(polygon.parts) })) do
+    for k = 1, #ring, 2 do
+      local dx, dy = ring[k] - (ring[k - 2] or ring[#ring - 1]), ring[k + 1] - (ring[k - 1] or ring[#ring])
+      sum = sum + math.sqrt(dx * dx + dy * dy)
+    end
+  end
+  return sum
+end
+
 t.test("polygon, mask and raster agree through every kind of warp", function()
   local w, h = 160, 120
   local star = { 80, 15, 95, 50, 140, 55, 100, 70, 110, 110, 80, 85, 45, 108, 58, 68, 20, 50, 65, 48 }
@@ -210,8 +221,8 @@ t.test("polygon, mask and raster agree through every kind of warp", function()
     local raster = core.shapes.polygon_mask(out.polygon, all.width, all.height)
     local differ, area = 0, core.shapes.mask_area(raster)
     for y = 0, all.height - 1 do for x = 0, all.width - 1 do if raster:pixel(x, y) ~= out.mask:pixel(x, y) then differ = differ + 1 end end end
-    -- nearest sampling may miss by half a pixel along the outline
-    t.ok(differ < 0.04 * area + 20, ("%s: %d of %d pixels differ"):format(what, differ, area))
+    -- nearest sampling misses by up to half a source pixel along the outline, a quarter on average
+    t.ok(differ < 0.35 * perimeter(out.polygon), ("%s: %d pixels differ on %g pixels of outline"):format(what, differ, perimeter(out.polygon)))
     t.near(core.shapes.area(out.polygon), area, 0.02 * area + 10, what)
     local x, y, bw, bh = core.shapes.mask_box(out.mask)
     near_list(out.box, { x, y, bw, bh }, 4.01, what) -- sharp tips hold no pixel centre
