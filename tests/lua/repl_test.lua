@@ -88,6 +88,29 @@ echo "$?" >%s/int.rc
   t.eq(core.file.read(t.tmp() .. "/int.rc"), "1\n", "the interrupted line counts as failed")
 end)
 
+t.test("on a terminal: prompts, completion, history and thumbnails", function()
+  local edits = false
+  for _, f in ipairs(core.version.features) do edits = edits or f.name == "libedit" and f.present end
+  if not edits then t.skip "built without libedit" end
+  if not os.execute "command -v script >/dev/null" then t.skip "no script(1)" end
+  local dir = t.tmp()
+  local function typed(keys)
+    assert(core.file.write(dir .. "/keys", keys))
+    os.execute(("cd %s && LC_ALL=C.UTF-8 TERM=xterm-256color COLORTERM=truecolor NO_COLOR= XDG_STATE_HOME=%s/state timeout 20 script -qec \"$(realpath %s)\" /dev/null <keys >screen 2>&1")
+      :format(dir, dir, BRINK:match "^/" and BRINK or "$OLDPWD/" .. BRINK))
+    return core.file.read(dir .. "/screen")
+  end
+  local screen = typed "x = imag\t.ne\t(4, 2, 3)\nx:resi\t(8, 4)\nfor k = 1, 2 do\nprint(k * 21)\nend\n\4"
+  has(screen, "TAB completes")
+  has(screen, "image 8 x 4 x 3 u8")
+  has(screen, "\27[38;2;0;0;0;48;2;0;0;0m▀")
+  has(screen, ">> ")
+  has(screen, "42")
+  has(core.file.read(dir .. "/state/brink/history"), "x:resize(8,")
+  screen = typed "\16\16\16\16\16\n\4" -- five lines up: what the last session began with
+  has(core.file.read(dir .. "/state/brink/history"):match "[^\n]*\n$", "image.new(4,")
+end)
+
 t.test("values are readable and bounded", function()
   t.eq(inspect.text { 1, 2.0, "a\n", { b = true, ["c d"] = 1, [10] = 3 } }, '{ 1, 2.0, "a\\n", { [10] = 3, b = true, ["c d"] = 1 } }')
   t.eq(inspect.text "plain\27[31m\0", "plain\\27[31m\\0", "no control characters reach the terminal")

@@ -43,8 +43,10 @@ function M.word(word) return WORDS[word] or M.failure end
 function M.of(err)
   if getmetatable(err) == Exit then return err end
   if type(err) ~= "table" then return nil end
+  local meta = getmetatable(err)
+  local text = type(err.message) == "string" and err.message or type(meta) == "table" and meta.__tostring and tostring(err)
   local code = math.type(err.exit) == "integer" and err.exit or WORDS[err.code]
-  return code and { code = code, message = tostring(err) } or nil
+  return code and text and { code = code, message = text } or nil
 end
 
 --- Pass a value on, or leave with the exit code of `nil, message, code`: local im = exit.try(brink.load(path)).

@@ -172,21 +172,15 @@ local function dispatch(args)
   exit.with(exit.usage, "no command %s%s", first, nearest.hint(first, M.commands()))
 end
 
---- The exit code carried by an error value (ours, an interruption's, or one with a code word), or nil.
-local function code_of(err)
-  local left = exit.of(err)
-  return left and left.code
-end
-
 --- What the person sees of an error, and the exit code.
 local function report(err)
-  local code, text = code_of(err), tostring(err)
-  if code then return text, code end
+  local left, text = exit.of(err), tostring(err)
+  if left then return left.message, left.code end
   return text, text:find("not enough memory", 1, true) and exit.internal or exit.failure
 end
 
 local function handler(err)
-  if code_of(err) then
+  if exit.of(err) then
     if M.verbose then io.stderr:write(debug.traceback("brink: left here:", 2), "\n") end
     return err
   end
