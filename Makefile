@@ -39,7 +39,7 @@ SRC  = $(sort $(wildcard engine/base/*.c engine/image/*.c engine/codec/*.c engin
          engine/async/*.c engine/store/*.c engine/model/*.c engine/labels/*.c engine/lua/*.c))
 OBJ  = $(SRC:engine/%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/embed.o
 MAIN = $(BUILD)/obj/main.o
-LUASRC = $(sort $(shell find lua/brink -name '*.lua'))
+LUASRC = $(sort $(shell find lua/brink -name '*.lua' -o -name '*.py'))
 CTEST  = $(patsubst tests/c/%_test.c,$(BUILD)/tests/%_test,$(sort $(wildcard tests/c/*_test.c)))
 
 V ?= 0

@@ -27,6 +27,7 @@ static const luaL_Reg openers[] = {
     {"overlap", open_overlap},
     {"resample", open_resample},
     {"shapes", open_shapes},
+    {"process", open_process},
     {NULL, NULL},
 };
 

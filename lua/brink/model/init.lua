@@ -1,7 +1,8 @@
 --- Models: anything with predict(self, image, sample) -> label [, confidence] and an identity.
 --
 -- brink.model(x): a function, a table with predict, nil (the built-in recogniser,
--- see builtin.lua), or what a registered kind opens.
+-- see builtin.lua), or what a registered kind opens: { process = argv } (process.lua),
+-- { command = "classify {file}" } (command.lua), { server = url } (server.lua).
 -- SPDX-License-Identifier: MIT
 local builtin = require "brink.model.builtin"
 local identity = require "brink.identity"
@@ -36,6 +37,11 @@ function Builtin:bind(data, seed)
 end
 
 function Builtin.predict() error("the built-in recogniser needs data first: model:bind(data)", 2) end
+
+for _, name in ipairs { "process", "command" } do
+  local kind = require("brink.model." .. name)
+  M.register(name, kind.test, kind.open)
+end
 
 --- A model from x (see the head of this file). Returns the model, or nil, message, code when it cannot be opened.
 -- Raises when x is nothing that can be a model.
