@@ -246,8 +246,17 @@ local function fill(run, folder, bar)
     end
     bar:add()
   end })
-  if not ok and err ~= STOP then error(err, 0) end
-  folder:commit()
+  if ok or err == STOP then return folder:commit() end
+  -- what is made stays made: after an interruption too, which is forgotten for the moment that takes
+  local message, code = manifest.failure(err)
+  local interruption = core.async.interruption()
+  if interruption and (code == "cancelled" or not message) then
+    core.async.clear()
+    pcall(folder.commit, folder)
+    error(interruption, 0)
+  end
+  if not message then pcall(folder.commit, folder) end
+  error(err, 0)
 end
 
 local function run_folder(spec, data, opts, level)

@@ -65,4 +65,17 @@ function M.checked(fn, ...)
   return table.unpack(result, 2, result.n)
 end
 
+--- Run fn(...). An error that begins with `prefix` ("synthesize: ") is about an option's value: leave with the usage code. Others
+-- are raised as they are, with their stack.
+function M.checked_options(prefix, fn, ...)
+  local result = table.pack(xpcall(fn, function(err)
+    if type(err) ~= "string" then return err end
+    local text = err:gsub("^[^\n:]+:%d+: ", "")
+    if text:sub(1, #prefix) == prefix then return setmetatable({ code = M.usage, message = text }, Exit) end
+    return err:find("\nstack traceback:", 1, true) and err or debug.traceback(err, 2)
+  end, ...))
+  if not result[1] then error(result[2], 0) end
+  return table.unpack(result, 2, result.n)
+end
+
 return M

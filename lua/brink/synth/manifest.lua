@@ -194,13 +194,14 @@ function Folder:commit()
   if #self.skips > 0 then
     try(self.out_skipped:write(table.concat(self.skips)))
     try(self.out_skipped:sync())
+    self.skips = {}
   end
   if #lines > 0 then
     try(self.out:write(table.concat(lines)))
     try(self.out:sync())
     self.count = self.count + #lines
   end
-  self.batch, self.skips, self.clock = {}, {}, core.term.clock()
+  self.batch, self.clock = {}, core.term.clock()
 end
 
 --- Release everything; what was not committed is dropped.
