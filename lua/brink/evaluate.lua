@@ -146,8 +146,8 @@ function M.run(spec, data, opts)
       return
     end
     add(all, r.error, differs)
-    if s.label ~= nil then
-      local name = labels.text(s.label)
+    local name = labels.class(s.label)
+    if name then
       if not classes[name] then
         classes[name] = group()
         names[#names + 1] = name

@@ -25,7 +25,7 @@ local study_module = require "brink.study"
 local M = {}
 
 local SHARED = { "accept", "contrast", "labels", "max_augmentations", "max_predicted_diff_error", "min_augmentations", "min_predicted_diff_error",
-  "predict", "readable", "realism", "rows", "seed", "study", "tries" }
+  "predict", "readable", "realism", "rows", "rules", "seed", "study", "tries" }
 local FOLDER = { "count", "folders", "format", "name", "output", "preview", "progress", "quality", "shard", "total" }
 local STREAM = { "ahead", "first" }
 
@@ -90,6 +90,16 @@ local function rows_of(spec, opts)
   return out
 end
 
+-- The rules for labels: kept as given when they move labels of one's own kind, else checked, with the rows they forbid.
+local function add_rules(run, given, level)
+  if given == nil then return end
+  if type(given) ~= "table" then fail(level + 1, "rules: a table expected, got a %s", type(given)) end
+  run.rules, run.rules_identity = given, identity.of(given)
+  if given.transform and getmetatable(given) == nil then return end
+  run.rules = labels.rules(given)
+  run.refused = function(row, sample) return run.rules:excluded(sample.label, row.name) ~= nil end
+end
+
 -- Everything a draw needs, checked.
 local function prepare(spec, data, opts, level)
   level = level + 1
@@ -106,6 +116,7 @@ local function prepare(spec, data, opts, level)
   if run.min_error and run.max_error and run.min_error > run.max_error then
     fail(level, "min_predicted_diff_error: %g is above max_predicted_diff_error, %g", run.min_error, run.max_error)
   end
+  add_rules(run, opts.rules, level)
   if #data == 0 then manifest.try(nil, "synthesize: the data set is empty", "empty") end
   run.study = study_of(spec, opts, level)
   run.rows, run.weights = bounds.rows(rows_of(spec, opts), spec.weights or {})
@@ -166,7 +177,7 @@ local function settings_of(run)
     accept = run.accept and identity.of(run.accept) or false, name = run.name and identity.of(run.name) or false,
     min_predicted_diff_error = run.min_error or false, max_predicted_diff_error = run.max_error or false,
     model = run.predicts and tostring(run.model.identity) or false, format = run.format, quality = run.quality or false,
-    folders = run.folders or false, shard = ("%d/%d"):format(run.shard, run.shards), version = core.plan.result_version,
+    folders = run.folders or false, rules = run.rules_identity or false, shard = ("%d/%d"):format(run.shard, run.shards), version = core.plan.result_version,
   }
 end
 
@@ -179,7 +190,7 @@ local function record_of(run, item, log, bytes)
     source = manifest.source(s), plan = core.json.array(core.plan.new(item.plan):steps()),
     augmentations = core.json.array(applied), pixels = item.image:hash(), file = core.file.hash_text(bytes), format = run.format,
     quality = run.quality, width = item.image.width, height = item.image.height, error = item.error, version = core.plan.result_version,
-    rejected = next(log.rejected) and log.rejected or nil, failed = #log.failed > 0 and log.failed or nil,
+    rejected = next(log.rejected) and log.rejected or nil, failed = #log.failed > 0 and log.failed or nil, label_events = item.events,
   }
   if item.label_in ~= nil then record.label_in = labels.record(item.label_in) end
   if item.label ~= nil then record.label = labels.record(item.label) end
@@ -289,6 +300,7 @@ end
 -- with next to no contrast left; readable (false): reject what the plausibility guard calls unreadable.
 -- min_predicted_diff_error, max_predicted_diff_error: the model's error on the new picture, against the label that goes with
 -- it; predict (false): measure it even without them. accept: function(image, sample, item) -> true | false, reason.
+-- rules: what happens to the parts of a label that suffer (labels/rules.lua), or { transform = function(label, warp) }.
 -- name: function(sample, item, n) -> file name. format ("png", "jpeg"), quality (95), folders ("class").
 -- shard ("k/n"): this part of the draws; implies total. preview (true), progress (true).
 --

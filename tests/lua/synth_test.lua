@@ -417,6 +417,33 @@ t.test("defect 19: a label with nothing left is drawn again, never accepted", fu
   t.eq(lines(out)[1].label.boxes[1][4], 4)
 end)
 
+t.test("shapes move with the pixels, rules count what they lose and keep classes from effects", function()
+  local dir, out = photos(2), out_dir()
+  local function label()
+    return { kind = "shapes", width = 49, height = 36, shapes = core.json.array { { class = "sign", box = { 2, 2, 12, 10 } }, { class = "car", box = { 20, 10, 20, 20 } } } }
+  end
+  local data = brink.dataset(dir, { labels = label })
+  local s = assert(aug { augmentations = { "CenterCrop", "Hue", "Darken" } }:synthesize(data, opts { output = out, count = 8, realism = -2, min_augmentations = 1,
+    max_augmentations = 3, contrast = false, preview = true, rules = { min_visibility = 0.5, exclude = { sign = { "Hue" } } } }))
+  t.eq(s.pictures, 8)
+  local dropped = 0
+  for _, r in ipairs(lines(out)) do
+    t.eq(r.label.kind, "shapes")
+    t.eq(#r.label_in.shapes, 2)
+    dropped = dropped + 2 - #r.label.shapes
+    for _, a in ipairs(r.augmentations) do t.ok(a.name ~= "Hue", "hue on a sign") end
+  end
+  t.ok(dropped > 0)
+  local counted = 0
+  for _, e in ipairs(s.label_events) do if e.event:find "^dropped" then counted = counted + e.count end end
+  t.eq(counted, dropped)
+  assert(aug():synthesize(data, opts { output = out_dir(), count = 4, rules = { transform = function(l, warp)
+    t.ok(warp.in_width and l.shapes)
+    return { moved = true }
+  end } }))
+  t.raises(function() aug():synthesize(data, opts { output = out_dir(), count = 1, rules = { on_lots = "drop" } }) end, "on_lost")
+end)
+
 t.test("a model that fails is a rejection with its reason", function()
   local dir = photos(2)
   local s = assert(aug { predict = function() error "out of order" end }:synthesize(dir, opts { output = out_dir(), count = 30, tries = 2, predict = true }))

@@ -56,6 +56,7 @@ A recipe's table `synth` may hold functions: accept = function(image, sample, it
     { "sources", "different pictures they were made from" },
     { "augmentations", "list of { name, count, least, mean, most, bins }: intensities, and pictures by tenth of intensity" },
     { "labels", "list of { label, count }" },
+    { "label_events", "list of { event, count }: objects of labels that were clipped or dropped" },
     { "rejected", "list of { reason, count }: redrawn pictures" },
     { "skipped", "list of { n, rejected, failed }: draws that gave none" },
     { "failed", "list of { path, reason }: files that could not be used" },

@@ -68,4 +68,13 @@ function M.text(label)
   return ok and text or "(" .. type(label) .. ")"
 end
 
+--- The class of a picture by its label: the label itself when it is a string or a number, else its field `class`; nil without.
+function M.class(label)
+  local class = label
+  if type(label) == "table" then class = label.class end
+  if type(class) == "string" then return class end
+  if math.type(class) == "integer" then return ("%d"):format(class) end
+  return type(class) == "number" and ("%.17g"):format(class) or nil
+end
+
 return M

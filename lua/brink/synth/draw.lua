@@ -91,6 +91,15 @@ local function effects(run, sample, rng)
   return given
 end
 
+-- The rules with a log of their own for one try.
+local function rules_of(run)
+  if not run.rules or not run.rules.log then return run.rules end
+  local own = {}
+  for key, value in next, run.rules do own[key] = value end
+  own.log = {}
+  return setmetatable(own, getmetatable(run.rules))
+end
+
 -- One try. Returns an item, or nil with the reason counted in log.
 local function attempt(run, source, n, try, log)
   local sample, image = source.sample, source.image
@@ -109,8 +118,10 @@ local function attempt(run, source, n, try, log)
     return reject(log, reason)
   end
   if sample.label ~= nil then
-    item.label, why = labels.transport(sample.label, list, image, out)
+    local rules = rules_of(run)
+    item.label, why = labels.transport(sample.label, list, image, out, rules)
     if item.label == nil then return refuse("label: " .. tostring(why)) end
+    item.events = rules and rules.log and next(rules.log) and rules.log or nil
   end
   local ok
   ok, why = readable(run, source, out, list)

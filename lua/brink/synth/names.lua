@@ -26,10 +26,10 @@ local function tame(text, longest)
   return table.concat(out)
 end
 
---- The folder of a label: its text, with what cannot stand in a folder's name as %XX; "unlabelled" without one.
+--- The folder of a label: its class, with what cannot stand in a folder's name as %XX; "unlabelled" without one.
 function M.folder(label)
-  if label == nil then return "unlabelled" end
-  local text = labels.text(label)
+  local text = labels.class(label)
+  if text == nil then return "unlabelled" end
   text = text:gsub("[%c/\\%%\127]", function(c) return ("%%%02X"):format(c:byte()) end):gsub("^%.", "%%2E")
   if text == "" then return "%" end
   return #text <= 200 and text or text:sub(1, 160) .. "%" .. require("brink.core").file.hash_text(text)

@@ -18,6 +18,7 @@ end
 
 local function add_reasons(self, record)
   for reason, k in next, record.rejected or {} do self.reasons[reason] = (self.reasons[reason] or 0) + k end
+  for event, k in next, record.label_events or {} do self.events[event] = (self.events[event] or 0) + k end
   for _, f in ipairs(record.failed or {}) do self.unread[f.path] = f.reason end
 end
 
@@ -52,11 +53,11 @@ local function listed(map, key, value)
 end
 
 --- The summary of a folder: { pictures, sources, augmentations = list of { name, count, least, most, mean, bins }, labels = list of
--- { label, count }, rejected = list of { reason, count }, failed = list of { path, reason }, skipped = list of { n, reasons },
+-- { label, count }, label_events = list of { event, count } (objects clipped, dropped), rejected = list of { reason, count }, failed = list of { path, reason }, skipped = list of { n, reasons },
 -- effects_per_picture = { [k] = pictures with k - 1 effects }, error (mean predicted error, where measured) }.
 -- Methods: text(), json(). Raises as manifest.lines does.
 function M.of(dir)
-  local self = { effects = {}, reasons = {}, unread = {} }
+  local self = { effects = {}, reasons = {}, unread = {}, events = {} }
   local out = setmetatable({ pictures = 0, effects_per_picture = core.json.array {}, skipped = core.json.array {} }, Summary)
   local sources, by_label, errors, measured, count = {}, {}, 0.0, 0, 0
   for record in manifest.lines(dir .. "/" .. manifest.NAME) do
@@ -86,6 +87,7 @@ function M.of(dir)
   end)
   out.labels = listed(by_label, "label", "count")
   out.rejected = listed(self.reasons, "reason", "count")
+  out.label_events = listed(self.events, "event", "count")
   out.failed = listed(self.unread, "path", "reason")
   if measured > 0 then out.error = errors / measured end
   return out
@@ -94,7 +96,8 @@ end
 --- As JSON text.
 function Summary:json()
   local t = {}
-  for _, key in ipairs { "pictures", "sources", "augmentations", "labels", "rejected", "failed", "skipped", "effects_per_picture", "error" } do
+  for _, key in ipairs { "pictures", "sources", "augmentations", "labels", "label_events", "rejected", "failed", "skipped",
+    "effects_per_picture", "error" } do
     t[key] = self[key]
   end
   return core.json.encode(t, { indent = 2 }) .. "\n"
@@ -115,6 +118,10 @@ function Summary:text()
   if #self.rejected > 0 then
     out[#out + 1] = "rejected and drawn again:"
     for _, r in ipairs(self.rejected) do out[#out + 1] = ("  %6d  %s"):format(r.count, shown(r.reason)) end
+  end
+  if #self.label_events > 0 then
+    out[#out + 1] = "labels:"
+    for _, e in ipairs(self.label_events) do out[#out + 1] = ("  %6d  %s"):format(e.count, shown(e.event)) end
   end
   if #self.skipped > 0 then out[#out + 1] = ("%d draws gave no picture"):format(#self.skipped) end
   if #self.failed > 0 then
