@@ -32,19 +32,31 @@ local function lines_of(path)
   return files[path]
 end
 
---- The "---" comment above a function, as a list of lines without the marks.
-local function lua_doc(fn)
-  local info = debug.getinfo(fn, "S")
-  local path = "lua/" .. info.source:gsub("^[@=]", ""):gsub("^lua/", "")
-  local ok, lines = pcall(lines_of, path)
-  if not ok then return {} end
-  local doc, k = {}, info.linedefined - 1
+-- The "---" comment that ends above line `last` + 1 of a file.
+local function doc_above(lines, last)
+  local doc, k = {}, last
   while k > 0 and lines[k]:match "^%s*%-%-" do
     table.insert(doc, 1, (lines[k]:gsub("^%s*%-%-%-?", ""):gsub("^ ", "")))
     k = k - 1
   end
   if not (lines[k + 1] or ""):match "^%s*%-%-%-" then return {} end -- an ordinary comment
   return doc
+end
+
+--- The docstring of a function, as a list of lines without the marks: above it, or in `file` above "M.name = ", where a
+-- function made by another gets its name.
+local function lua_doc(fn, name, file)
+  local info = debug.getinfo(fn, "S")
+  local ok, lines = pcall(lines_of, "lua/" .. info.source:gsub("^[@=]", ""):gsub("^lua/", ""))
+  local doc = ok and doc_above(lines, info.linedefined - 1) or {}
+  if #doc > 0 or not file then return doc end
+  for _, path in ipairs { "lua/brink/" .. file .. ".lua", "lua/brink/" .. file .. "/init.lua" } do
+    ok, lines = pcall(lines_of, path)
+    for k, text in ipairs(ok and lines or {}) do
+      if text:find("M." .. name .. " = ", 1, true) == 1 then return doc_above(lines, k - 1) end
+    end
+  end
+  return {}
 end
 
 local function lua_params(fn)
@@ -88,6 +100,7 @@ end
 
 -- ---- output
 
+-- `c_file` names the C file or the Lua module to look into further.
 local function describe(prefix, separator, name, fn, c_file)
   local doc, params, returns
   if debug.getinfo(fn, "S").what == "C" then
@@ -96,7 +109,7 @@ local function describe(prefix, separator, name, fn, c_file)
     if not c and c_file == "math" then c = { text = "As the function of C, the same bits on every machine.", params = { { name = "x" }, { name = "..." } }, returns = "number" } end
     doc, params, returns = c and { c.text } or {}, c and c.params or { { name = "..." } }, c and c.returns
   else
-    doc, params = lua_doc(fn), lua_params(fn)
+    doc, params = lua_doc(fn, name, c_file), lua_params(fn)
     if separator == ":" and params[1] and (params[1].name == "self" or params[1].name == "image") then table.remove(params, 1) end
   end
   if #doc == 0 then undocumented[#undocumented + 1] = prefix .. separator .. name end

@@ -179,6 +179,10 @@ t.test("folders as labels", function()
   write(dir .. "/m.lua", "return function(image) return image:stats().luma_mean < 140 and 'dark' or 'bright' end")
   local code, _, err = brink_in(dir, "search", "set", "--model", "m.lua", "--labels", "folder", "--augment", "Brighten")
   t.eq(code, 0, err)
+  t.eq((brink_in(dir, "search", "set", "--model", "m.lua", "--labels", "folder", "--augment", "Brighten", "--diff", "confidence", "--store", "d.db")), 0)
+  code, _, err = brink_in(dir, "search", "set", "--model", "m.lua", "--diff", "equla")
+  t.eq(code, 2)
+  has(err, "did you mean equal?")
   local a = core.json.decode(core.file.read(dir .. "/analysis.json"))
   t.eq({ a.baseline, a.settings.label_free, #a.classes }, { 0.0, false, 2 })
 end)
@@ -194,7 +198,7 @@ t.test("the built-in recogniser needs nothing but pictures", function()
 end)
 
 t.test("every option of the Lua call has one on the command line", function()
-  local as = { json = "out", rows = "augment", break_at = "break", progress = "quiet", predict = "model", diff_error = "recipe", augmentations = "augment" }
+  local as = { json = "out", rows = "augment", break_at = "break", progress = "quiet", predict = "model", diff_error = "diff", augmentations = "augment" }
   local have = {}
   for _, row in ipairs(options.rows(cli.command "search")) do have[row.name] = true end
   for _, list in ipairs { require "brink.search".options, require "brink.augmenter".fields } do

@@ -15,7 +15,7 @@ local M = {
 
 Pictures that cannot be read are listed at the end and cost nothing else.]],
   options = {
-    (setup.options "model"), (setup.options "recipe"), (setup.options "augment"),
+    (setup.options "model"), (setup.options "recipe"), (setup.options "diff"), (setup.options "augment"),
     { name = "step", type = "number", lo = 0.001, hi = 0.5, default_text = "0.05", doc = "distance of two intensities" },
     { name = "strategy", value = "NAME|FILE.lua", default_text = "adaptive", doc = "adaptive: only what decides; grid: everything; or a file that returns a strategy" },
     { name = "onset", type = "number", lo = 0, hi = 1, default_text = "0.02", doc = "rise of the error from which it counts" },

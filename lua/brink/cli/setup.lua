@@ -11,6 +11,7 @@ local augment = require "brink.augment"
 local augmenter = require "brink.augmenter"
 local core = require "brink.core"
 local dataset = require "brink.dataset"
+local diff = require "brink.diff"
 local exit = require "brink.cli.exit"
 local model = require "brink.model"
 local nearest = require "brink.nearest"
@@ -28,12 +29,13 @@ table.move(COMMANDS, 1, #COMMANDS, #KNOWN + 1, KNOWN)
 local ROWS = {
   recipe = { name = "recipe", value = "FILE", doc = "Lua script that gives predict, diff_error, rows and options; see `brink help recipe`" },
   model = { name = "model", value = "MODEL", doc = "a model file, a .lua file that returns a model or a predict function, or the table brink.model takes as JSON; default: the recogniser built in" },
+  diff = { name = "diff", value = "NAME", doc = "how wrong a prediction is: equal, iou, topk(5), absolute(10), ...; default: the recipe's, the model's own, or equal" },
   augment = { name = "augment", type = "names", value = "A,B", doc = "these augmentations only; default: the recipe's, or all" },
   labels = { name = "labels", value = "none|folder|FORMAT", doc = "none: compare with the model's own answer on the untouched picture; folder: the name of the picture's folder; or what the data set's reader takes" },
   format = { name = "format", value = "NAME", doc = "how DATA is read; default: found out" },
 }
 
---- Option rows for setup, by name: M.options("recipe", "model", "augment", "labels", "format", "seed", "threads").
+--- Option rows for setup, by name: M.options("recipe", "model", "diff", "augment", "labels", "format", "seed", "threads").
 -- Seed and threads have no default here, so that a recipe's count.
 function M.options(...)
   local list = {}
@@ -82,6 +84,12 @@ local function model_of(text)
   return text
 end
 
+local function diff_of(name)
+  local fn, why = diff.named(name)
+  if not fn then exit.with(exit.usage, "--diff: %s", why) end
+  return fn
+end
+
 local function label_option(text)
   if text == "none" then return false end
   return text
@@ -99,6 +107,7 @@ function M.augmenter(values)
   if aug then
     if values.model then exit.with(exit.usage, "--model: %s has made its augmenter already", values.recipe) end
     if names then aug.augmentations = names end
+    if values.diff then aug.diff_error = diff_of(values.diff) end
     if values.seed ~= nil then aug.seed = values.seed end
     if values.labels then aug.labels = label_option(values.labels) end
     if values.threads then exit.checked(core.async.threads, values.threads) end
@@ -110,6 +119,7 @@ function M.augmenter(values)
     given.model = nil
     given.predict = exit.try(exit.checked(model.open, model_of(values.model)))
   end
+  if values.diff then given.diff_error = diff_of(values.diff) end
   if values.augment then given.augmentations = values.augment end
   if values.seed ~= nil then given.seed = values.seed end
   if values.threads then given.threads = values.threads end
