@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const Prim *const families[] = {PRIM_TONE,     PRIM_COLOUR,  PRIM_NOISE,   PRIM_FILTER,
-                                       PRIM_GEOMETRY, PRIM_OCCLUDE, PRIM_SEGMENT, PRIM_DIGITAL};
+                                       PRIM_GEOMETRY, PRIM_BEND, PRIM_OCCLUDE, PRIM_SEGMENT, PRIM_DIGITAL};
 enum { FAMILIES = sizeof families / sizeof *families };
 
 const Prim *prim_at(int i) {

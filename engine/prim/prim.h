@@ -90,7 +90,7 @@ void point_lut_rows(const Point *p, const uint8_t *src, size_t src_stride, uint8
 static inline uint8_t sample_u8(float v) { return v <= 0.0f ? 0 : v >= 255.0f ? 255 : (uint8_t)(v + 0.5f); }
 
 /* The tables, one per family file. Each ends with a row whose name is NULL. */
-extern const Prim PRIM_TONE[], PRIM_COLOUR[], PRIM_NOISE[], PRIM_FILTER[], PRIM_GEOMETRY[], PRIM_OCCLUDE[], PRIM_SEGMENT[],
+extern const Prim PRIM_TONE[], PRIM_COLOUR[], PRIM_NOISE[], PRIM_FILTER[], PRIM_GEOMETRY[], PRIM_BEND[], PRIM_OCCLUDE[], PRIM_SEGMENT[],
     PRIM_DIGITAL[];
 
 #endif

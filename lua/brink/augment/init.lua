@@ -130,13 +130,14 @@ end
 --- What a row's plan may look at: sizes of the image, its statistics, and the draws.
 -- `image` is an Image or { width =, height =, channels =, type =, stats = function }. `seed`, `sample` (content hash) and
 -- `draw` key the generator together with the row's name: same key, same placement, at every intensity.
+-- `boxes`: a function that gives the list of the label's boxes { x, y, w, h } as they lie in this image (none: no boxes).
 -- Returns a table; ctx:keyed(row) is the same for one row, with `rng` set.
-function M.context(image, seed, sample, draw)
+function M.context(image, seed, sample, draw, boxes)
   local w, h = image.width, image.height
   local statistics
   local ctx = {
     width = w, height = h, channels = image.channels, type = image.type or "u8", short_side = math.min(w, h), long_side = math.max(w, h),
-    seed = seed or 1, sample = sample or "", draw = draw or 0,
+    seed = seed or 1, sample = sample or "", draw = draw or 0, boxes = boxes or function() return {} end,
     stats = function()
       statistics = statistics or image:stats()
       return statistics
@@ -202,18 +203,30 @@ local function effects_of(given)
   return list
 end
 
+--- A function that gives the boxes of a label after the primitives `so_far`, for M.context; nil when the label has no shapes.
+function M.boxes(label, so_far, image)
+  if type(label) ~= "table" or label.kind ~= "shapes" then return nil end
+  return function()
+    local labels = require "brink.labels" -- which knows this catalogue
+    local moved, out = labels.transport(label, so_far or {}, image, image), {}
+    for _, object in ipairs(moved and moved.shapes or {}) do out[#out + 1] = labels.shapes.box_of(object) end
+    return out
+  end
+end
+
 --- Several effects after one another, as one plan.
 -- `given`: { {name, intensity or parameters [, overrides]}, ... } in that order, or { name = intensity, ... } in
 -- catalogue order. `image` is the picture they are for; seed, sample and draw key the draws as in M.context, and an
--- effect that comes again draws anew. Returns list of primitives, list of { name =, i =, params = }.
-function M.compose(given, image, seed, sample, draw)
+-- effect that comes again draws anew. label: the picture's, for effects that spare its boxes. Returns list of primitives,
+-- list of { name =, i =, params = }.
+function M.compose(given, image, seed, sample, draw, label)
   local list, applied, seen = {}, {}, {}
   for _, e in ipairs(effects_of(given)) do
     local width, height = image.width, image.height
     if #list > 0 then width, height = core.plan.new(list):size(width, height) end
     local so_far = table.move(list, 1, #list, 1, {})
     local ctx = M.context({ width = width, height = height, channels = image.channels, type = image.type,
-      stats = function() return (#so_far > 0 and image:run(so_far) or image):stats() end }, seed, sample, draw)
+      stats = function() return (#so_far > 0 and image:run(so_far) or image):stats() end }, seed, sample, draw, M.boxes(label, so_far, image))
     seen[e.row.name] = (seen[e.row.name] or 0) + 1
     if seen[e.row.name] > 1 then ctx.rng = core.rng(ctx.seed, ctx.sample, e.row.name .. "#" .. seen[e.row.name], ctx.draw) end
     local steps, params = M.plan(e.row, e.i, ctx, e.overrides)
@@ -224,11 +237,11 @@ function M.compose(given, image, seed, sample, draw)
 end
 
 --- A new image with the effects of M.compose on it; also returns what was applied.
--- `opts`: seed (1), sample ("", a content hash: other pictures, other draws), draw (0).
+-- `opts`: seed (1), sample ("", a content hash: other pictures, other draws), draw (0), label (nil).
 -- image:apply{ GaussianBlur = 0.3 } is this function.
 function M.apply(image, given, opts)
   opts = opts or {}
-  local list, applied = M.compose(given, image, opts.seed, opts.sample, opts.draw)
+  local list, applied = M.compose(given, image, opts.seed, opts.sample, opts.draw, opts.label)
   if #list == 0 then return image, applied end
   return image:run(list), applied
 end

@@ -32,7 +32,7 @@ M.raise = raise
 
 local ROW_FIELDS = {
   name = "string", family = "string", aliases = "list", doc = "string", source = "string", params = "table",
-  weight = "number", conflicts = "list", signed = "boolean", not_monotone = "string", plan = "function",
+  weight = "number", conflicts = "list", signed = "boolean", not_monotone = "string", changes_size = "string", discrete = "boolean", plan = "function",
 }
 local PARAM_FIELDS = {
   unit = "string", doc = "string", off = "number", full = "number", minus = "number", value = "number",
@@ -198,6 +198,7 @@ function M.new(given, fail)
   local row = setmetatable({
     name = given.name, family = given.family or "own", doc = given.doc or "", source = given.source or "",
     weight = given.weight or 1, signed = given.signed or false, not_monotone = given.not_monotone,
+    changes_size = given.changes_size, discrete = given.discrete or false,
     aliases = table.move(given.aliases or {}, 1, #(given.aliases or {}), 1, {}),
     conflicts = table.move(given.conflicts or {}, 1, #(given.conflicts or {}), 1, {}),
     params = {}, param_names = sorted_keys(given.params), make = given.plan,

@@ -13,7 +13,7 @@ local M = {
   doc = "Show the augmentations: what each does, its parameters, and how they follow the intensity.",
   details = "Without a name: a table of all. With names: each in detail.",
   options = { { name = "recipe", value = "FILE", doc = "run this recipe first, so that its own rows are listed too" }, (options.common "json") },
-  json = { { "augmentations", "list of { name, family, aliases, doc, source, weight, conflicts, signed, not_monotone, params = { { name, unit, doc, off, full, minus, fixed, lo, hi, law, whole } } }" } },
+  json = { { "augmentations", "list of { name, family, aliases, doc, source, weight, conflicts, signed, discrete, not_monotone, changes_size, params = { { name, unit, doc, off, full, minus, fixed, lo, hi, law, whole } } }" } },
   examples = {
     { "brink list" },
     { "brink list GaussianBlur Hue" },
@@ -58,6 +58,7 @@ function M.detail(row)
   if #row.aliases > 0 then add("  also called: %s", table.concat(row.aliases, ", ")) end
   add("  intensity %s, weight %s", side_text(row), num(row.weight))
   if #row.conflicts > 0 then add("  never together with: %s", table.concat(row.conflicts, ", ")) end
+  if row.changes_size then add("  changes the size: %s", row.changes_size) end
   if row.not_monotone then add("  does not grow steadily: %s", options.wrap(row.not_monotone, 60, 4)) end
   for _, name in ipairs(row.param_names) do
     local p = row.params[name]
@@ -76,7 +77,7 @@ function M.describe(row)
       lo = p.lo, hi = p.hi, law = rows.law_text(p), whole = p.whole }
   end
   return { name = row.name, family = row.family, aliases = core.json.array(row.aliases), doc = row.doc, source = row.source,
-    weight = row.weight, conflicts = core.json.array(row.conflicts), signed = row.signed, not_monotone = row.not_monotone, params = params }
+    weight = row.weight, conflicts = core.json.array(row.conflicts), signed = row.signed, discrete = row.discrete, not_monotone = row.not_monotone, changes_size = row.changes_size, params = params }
 end
 
 function M.run(values, operands)

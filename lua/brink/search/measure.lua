@@ -18,7 +18,7 @@ function M.signed(side, i) return side == "-" and -i or i end
 
 --- Plan (list of primitives) and physical parameters of a row on `side` ("", "+", "-") at i >= 0 for a sample's picture.
 function M.plan(row, side, i, sample, image, seed)
-  return augment.plan(row, M.signed(side, i), augment.context(image, seed, sample.id, 0))
+  return augment.plan(row, M.signed(side, i), augment.context(image, seed, sample.id, 0, augment.boxes(sample.label, {}, image)))
 end
 
 --- The pixels of a plan; the picture itself for the empty plan.

@@ -106,7 +106,7 @@ local function attempt(run, source, n, try, log)
   local key = M.key(n, try)
   local given = effects(run, sample, core.rng(run.seed, sample.id, "synthesis", key))
   local list, applied = {}, {}
-  if #given > 0 then list, applied = augment.compose(given, image, run.seed, sample.id, key) end
+  if #given > 0 then list, applied = augment.compose(given, image, run.seed, sample.id, key, sample.label) end
   local out, why = image, nil
   if #list > 0 then
     out, why = image:run(list)
