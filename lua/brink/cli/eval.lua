@@ -14,7 +14,7 @@ local M = {
 
 Pictures that cannot be read, have no label, or on which the model fails are listed with the reason and are no part of the average.]],
   options = {
-    (setup.options "model"), (setup.options "recipe"), (setup.options "labels"), (setup.options "format"),
+    (setup.options "model"), (setup.options "recipe"), (setup.options "diff"), (setup.options "labels"), (setup.options "format"),
     { name = "differs", type = "number", lo = 0, hi = 0.999999, default_text = "0.02", doc = "an error above this is a differing output" },
     { name = "max-failures", type = "integer", lo = 0, doc = "stop when more pictures than this fail; default: never" },
     { name = "out", short = "o", value = "FILE", doc = "write the result as JSON too" },

@@ -206,7 +206,7 @@ end
 
 --- The help text of a command: usage, what it does, options, examples.
 function M.help(spec)
-  local out = { "usage: " .. (spec.usage or "brink " .. spec.name), "", wrap(spec.doc, 78, 0) }
+  local out = { wrap("usage: " .. (spec.usage or "brink " .. spec.name), 78, 7), "", wrap(spec.doc, 78, 0) }
   if spec.details then
     for paragraph in (spec.details .. "\n\n"):gmatch "(.-)\n\n" do
       out[#out + 1] = ""

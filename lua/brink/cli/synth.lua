@@ -22,7 +22,7 @@ A recipe's table `synth` may hold functions: accept = function(image, sample, it
     { name = "realism", short = "r", type = "number", hi = 1, default_text = "0.5", doc = "how near to the untouched picture" },
     { name = "count", short = "n", type = "count", lo = 0, default_text = "100", doc = "pictures to draw; inf: until stopped" },
     { name = "total", type = "flag", doc = "COUNT is what the folder shall hold in the end: go on where it stands" },
-    (setup.options "model"), (setup.options "recipe"), (setup.options "augment"),
+    (setup.options "model"), (setup.options "recipe"), (setup.options "diff"), (setup.options "augment"),
     { name = "min-augs", type = "integer", lo = 0, default_text = "3", doc = "least augmentations in a picture" },
     { name = "max-augs", type = "integer", lo = 0, default_text = "6", doc = "most" },
     { name = "realism-of", value = "NAME=R", many = true, doc = "another realism for one augmentation" },
@@ -44,7 +44,7 @@ A recipe's table `synth` may hold functions: accept = function(image, sample, it
     (setup.options "seed"), (setup.options "threads"), (options.common "json"),
   },
   examples = {
-    { "brink synth photos/ --study analysis.db --realism 0.5 --count 1000 -o generated" },
+    { "brink synth photos/ --study analysis.db --realism 0.5 -n 1000 -o generated" },
     { "brink synth photos/ -o mild", "without a study: 100 pictures with mild effects" },
     { "brink synth photos/ --study analysis.db -o hard --realism 0 --min-error 0.3 --recipe mine.lua" },
     { "brink synth photos/ -o part2 --count 100000 --shard 2/8 --seed 7" },
