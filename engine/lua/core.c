@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lua/bind.h"
+#include "lua/bind_tensor.h"
 #include "lua/embed.h"
 
 static const luaL_Reg openers[] = {
@@ -28,6 +29,10 @@ static const luaL_Reg openers[] = {
     {"resample", open_resample},
     {"shapes", open_shapes},
     {"process", open_process},
+    {"tensor", open_tensor},
+    {"preprocess", open_preprocess},
+    {"postprocess", open_postprocess},
+    {"onnx", open_onnx},
     {NULL, NULL},
 };
 

@@ -30,6 +30,7 @@ M.sample = sample.new
 M.replay = replay               -- a synthetic picture again from its manifest line
 M.study = study                 -- study.open(path)
 M.prim = prim                   -- constructors of primitives, for plans
+M.tensor = M.core.tensor         -- new, from_bytes: numbers into and out of networks
 M.math = M.core.math            -- functions that give the same bits on every machine
 M.rng = M.core.rng              -- keyed random draws
 M.strategy = search.strategy    -- search strategies of your own

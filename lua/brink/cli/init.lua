@@ -72,8 +72,11 @@ end
 
 local function version(args)
   local core = require "brink.core"
+  local onnx = require("brink.model.runtime").open()
   if args[2] == "--json" then
-    output.json("version", core.version)
+    local facts = { onnxruntime = onnx and { version = onnx.version, path = onnx.path } or core.json.null }
+    for key, v in next, core.version do facts[key] = v end
+    output.json("version", facts)
     return exit.ok
   elseif args[2] then
     exit.with(exit.usage, "--version: unexpected %q (only --json may follow)", args[2])
@@ -82,6 +85,7 @@ local function version(args)
   io.write("brink ", v.brink, "\n")
   for _, lib in ipairs(v.libraries) do io.write(("  %-10s %s\n"):format(lib.name, lib.version)) end
   for _, f in ipairs(v.features) do io.write(("  %-10s %s\n"):format(f.name, f.present and "yes" or "not built in")) end
+  io.write(("  %-10s %s\n"):format("ONNX", onnx and ("runtime %s, %s"):format(onnx.version, onnx.path) or "no runtime found (pip install onnxruntime)"))
   return exit.ok
 end
 

@@ -1,7 +1,7 @@
 --- Models: anything with predict(self, image, sample) -> label [, confidence] and an identity.
 --
 -- brink.model(x): a function, a table with predict, nil (the built-in recogniser,
--- see builtin.lua), or what a registered kind opens: { process = argv } (process.lua),
+-- see builtin.lua), or what a registered kind opens: "net.onnx" or { onnx = ... } (onnx.lua), { process = argv } (process.lua),
 -- { command = "classify {file}" } (command.lua), { server = url } (server.lua).
 -- SPDX-License-Identifier: MIT
 local builtin = require "brink.model.builtin"
@@ -58,5 +58,19 @@ function M.open(x, opts)
   end
   error(("model: a function, a table with predict, or nil expected, got %s"):format(type(x) == "string" and ("%q"):format(x) or type(x)), 2)
 end
+
+-- Kinds whose files are only read when they are asked for. What they refuse is the caller's line.
+local function lazily(module)
+  return function(x, opts)
+    local ok, result, message, code = pcall(function() return require(module).open(x, opts) end)
+    if not ok then error(result, type(result) == "string" and 2 or 0) end
+    return result, message, code
+  end
+end
+
+M.register("onnx", function(x)
+  if type(x) == "table" then return rawget(x, "onnx") ~= nil end
+  return type(x) == "string" and x:lower():find "%.onnx$" ~= nil
+end, lazily "brink.model.onnx")
 
 return setmetatable(M, { __call = function(_, x, opts) return M.open(x, opts) end })

@@ -268,11 +268,20 @@ local function answer(run, task)
   return out
 end
 
+-- Consecutive tasks whose predictions may share runs of the model, for models that take batches. Enough of them at once to keep
+-- the threads busy.
+local function gangs(run)
+  local batch = run.model.batch
+  if math.type(batch) ~= "integer" or batch < 2 then return nil end
+  return batch, batch * (core.async.threads() + 1)
+end
+
 local function do_round(run, round)
   local answers = {}
   for _, q in ipairs(round) do answers[q.question] = {} end
   local tasks = tasks_of(run, round)
-  map.each(tasks, function(task) return answer(run, task) end, { each = function(results, index)
+  local gang, inflight = gangs(run)
+  map.each(tasks, function(task) return answer(run, task) end, { gang = gang, inflight = inflight, each = function(results, index)
     local task = tasks[index]
     for k, t in ipairs(task.list) do
       local r = results[k]
