@@ -226,7 +226,7 @@ function M.help(spec)
   if spec.examples and #spec.examples > 0 then
     out[#out + 1] = "\nexamples:"
     for _, e in ipairs(spec.examples) do
-      out[#out + 1] = "  " .. e[1]
+      out[#out + 1] = "  " .. wrap(e[1], 74, 6):gsub("\n", " \\\n") -- a long one goes on as it would in a shell
       if e[2] then out[#out + 1] = "      " .. wrap(e[2], 72, 6) end
     end
   end
