@@ -9,7 +9,7 @@ local study = require "brink.study"
 
 local M = {
   name = "synth",
-  usage = "brink synth DATA -o FOLDER [--study STUDY] [--realism R] [--count N] [options]",
+  usage = "brink synth DATA -o FOLDER [--study STUDY] [--realism R] [options]",
   doc = "Make new labelled pictures inside the boundaries that a search found.",
   details = [[Every new picture is one of DATA with a few augmentations on it, each as strong as the study says the model bears: between (1-R) times its onset and (1-R) times its break. R = 1 hardly changes anything, 0 goes to the edge, below 0 past it. Without a study the effects are mild.
 
@@ -46,9 +46,9 @@ A recipe's table `synth` may hold functions: accept = function(image, sample, it
   examples = {
     { "brink synth photos/ --study analysis.db --realism 0.5 -n 1000 -o generated" },
     { "brink synth photos/ -o mild", "without a study: 100 pictures with mild effects" },
-    { "brink synth photos/ --study analysis.db -o hard --realism 0 --min-error 0.3 --recipe mine.lua" },
-    { "brink synth photos/ -o part2 --count 100000 --shard 2/8 --seed 7" },
-    { "brink synth photos/ -o set --weight Hue=0 --range Rotate.max=0.2 --realism-of GaussianBlur=0.8" },
+    { "brink synth photos/ --study a.db -o hard -r 0 --min-error 0.3 --recipe m.lua" },
+    { "brink synth photos/ -o part2 -n 100000 --shard 2/8 --seed 7" },
+    { "brink synth photos/ -o set --weight Hue=0 --range Rotate.max=0.2" },
   },
   json = {
     { "output", "the folder" },
