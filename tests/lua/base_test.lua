@@ -156,4 +156,22 @@ t.test("elementary functions are within a few ulp of the library's", function()
   t.eq(m.log(0), -math.huge)
 end)
 
+t.test("files and folders are synced, a file is cut", function()
+  local file = require("brink.core").file
+  local path = t.tmp() .. "/cut"
+  t.ok(file.write(path, "one\ntwo\n"))
+  t.ok(file.sync { path, t.tmp() })
+  t.ok(file.sync {})
+  t.fails("none", file.sync { path, path .. "none" })
+  t.raises(function() file.sync { "a\0b" } end, "zero bytes")
+  t.raises(function() file.sync { true } end, "path 1")
+  t.raises(function() file.sync "x" end, "table")
+  t.ok(file.truncate(path, 4))
+  t.eq(file.read(path), "one\n")
+  t.ok(file.truncate(path, 0))
+  t.eq(file.read(path), "")
+  t.fails("none", file.truncate(path .. "none", 0))
+  t.raises(function() file.truncate(path, -1) end, "0 or more")
+end)
+
 t.done()
