@@ -153,7 +153,7 @@ end
 function M.checked(fn, label, prediction, sample, confidence)
   local e = fn(label, prediction, sample, confidence)
   if type(e) ~= "number" or not (e >= 0 and e <= 1) then
-    error(("%s: diff_error gave %s, a number in 0..1 expected"):format(sample.path or sample.name, type(e) == "string" and ("%q"):format(e) or tostring(e)), 0)
+    error(("%s: diff_error gave %s, a number in 0..1 expected"):format(sample.path or sample.name, type(e) == "string" and ("%q"):format(e) or e ~= e and "nan" or tostring(e)), 0)
   end
   return e + 0.0
 end

@@ -191,7 +191,11 @@ function Evaluation:text()
   else
     out[1] = ("average error %.4f (95 %%: %.4f to %.4f) over %d pictures"):format(self.mean, self.lo, self.hi, self.n)
     out[2] = ("%d differ (error above %g)"):format(#self.differing, self.differs)
-    some(out, self.differing, function(d) return ("%s: expected %s, got %s, error %.3f"):format(d.path, labels.text(d.label), labels.text(d.prediction), d.error) end)
+    some(out, self.differing, function(d)
+      local label, prediction = labels.text(d.label), labels.text(d.prediction)
+      if label == prediction then return ("%s: %s as expected, but not sure: error %.3f"):format(d.path, label, d.error) end
+      return ("%s: expected %s, got %s, error %.3f"):format(d.path, label, prediction, d.error)
+    end)
   end
   if #self.per_class > 1 then
     out[#out + 1] = ("%-28s %6s %8s %18s %8s"):format("class", "n", "error", "95 %", "differ")

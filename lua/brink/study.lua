@@ -175,7 +175,7 @@ end
 function Study:json() return core.json.encode(self.analysis, { indent = 2 }) .. "\n" end
 
 local function bound_text(found, x, lo, hi, open)
-  if not found then return "never" .. (lo < 1 and (" (not before %.2f)"):format(lo) or "") end
+  if not found then return "never" .. (lo < 1 and (" (%.2f..1+)"):format(lo) or "") end
   return ("%.3f (%.2f..%s)"):format(x, lo, open and "1+" or ("%.2f"):format(hi))
 end
 

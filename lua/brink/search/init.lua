@@ -359,6 +359,11 @@ function M.run(spec, data, given)
   map.each(run.samples, function(s) s:identify() end)
   local store, message, code
   if run.opts.store then
+    local folder = run.opts.store:match "^(.+)/[^/]*$"
+    if folder then
+      local ok, why, word = core.file.mkdirs(folder)
+      if not ok then return nil, why, word end
+    end
     store, message, code = core.study.open(run.opts.store, identity_of(run))
     if not store then return nil, message, code end
   else

@@ -78,7 +78,7 @@ function M.run(job)
     end
     if not image then
       message = params
-      return { failure = ("%s at %s: %s"):format(job.row.name, M.signed(job.side, job.i), message) }
+      return { failure = tostring(message) }
     end
   end
   local result = { params = params and json(params), hash = image:hash() }

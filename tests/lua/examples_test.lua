@@ -1,0 +1,161 @@
+-- The examples and recipes run as they stand, on data drawn for the test; the drawings are what their labels say and the
+-- same from the same key; `make demo` ends with the pages it names.
+-- SPDX-License-Identifier: MIT
+local t = require "check"
+local brink = require "brink"
+package.path = "examples/?.lua;recipes/?.lua;" .. package.path
+local draw = require "draw"
+local core = brink.core
+
+local program = os.getenv "BRINK" or "build/brink"
+local out = t.tmp() .. "/examples"
+
+local function quoted(s) return "'" .. s:gsub("'", "'\\''") .. "'" end
+
+--- Run the program: its text (both streams) and whether it ended well.
+local function run(...)
+  local words = { quoted(program) }
+  for _, w in ipairs { ... } do words[#words + 1] = quoted(w) end
+  local p = assert(io.popen(table.concat(words, " ") .. " 2>&1 </dev/null"))
+  local text = p:read "a"
+  return text, p:close()
+end
+
+local function runs(...)
+  local text, ok = run(...)
+  if not ok then error(table.concat({ ... }, " ") .. ":\n" .. text, 2) end
+  return text
+end
+
+local function share_right(predict, set, count)
+  local right = 0
+  local answers = brink.map((function()
+    local list = {}
+    for n = 1, count do list[n] = n end
+    return list
+  end)(), function(n)
+    local image, label = set.make(n, 3)
+    return predict(image) == label
+  end)
+  for _, ok in ipairs(answers) do right = right + (ok and 1 or 0) end
+  return right / count
+end
+
+t.test("a drawing depends on set, seed and number alone", function()
+  for _, set in ipairs(draw.sets) do
+    local image, label = set.make(4, 1)
+    t.eq((set.make(4, 1)):hash(), image:hash())
+    t.eq(label, set.label(4))
+    t.ok((set.make(4, 2)):hash() ~= image:hash(), "another seed, another picture")
+    t.ok((set.make(4 + #draw.shapes * 2, 1)):hash() ~= image:hash(), "another number, another picture")
+  end
+end)
+
+t.test("a shape fills its box", function()
+  for n = 1, 10 do
+    local image, _, box = draw.shape(n, 7)
+    t.ok(box[1] > -1 and box[2] > -1 and box[1] + box[3] < image.width + 1 and box[2] + box[4] < image.height + 1, "inside the frame")
+    local inside = image:crop(math.floor(box[1]), math.floor(box[2]), math.ceil(box[3]), math.ceil(box[4])):stats()
+    local corner = image:crop(0, 0, 12, 12):stats()
+    t.ok(math.abs(inside.luma_mean - corner.luma_mean) > 15, "stands out: " .. n)
+  end
+end)
+
+t.test("sets are written once and read back by label", function()
+  local first = draw.write("rocker", out, 1, 4)
+  local kept = core.file.hash(first .. "/on/001.png")
+  local again = draw.write("rocker", out, 2, 6)
+  t.eq(again, first)
+  t.eq(core.file.hash(first .. "/on/001.png"), kept, "what is there stays")
+  local data = brink.dataset(first, { labels = "folder" })
+  t.eq({ #data, data.classes }, { 6, { "off", "on" } })
+  os.execute("rm -rf " .. quoted(out))
+end)
+
+t.test("the models in Lua know most of what is drawn", function()
+  t.ok(share_right(require("outline").predict, draw.sets[2], 100) >= 0.9, "outline")
+  t.ok(share_right(require("switch").predict, draw.sets[1], 100) >= 0.85, "switch")
+end)
+
+local names = {}
+for _, name in ipairs(core.file.list "examples") do
+  if name:match "^%d+_.*%.lua$" then names[#names + 1] = name end
+end
+table.sort(names)
+
+--- What an example says when it works, and the files it leaves.
+local expected = {
+  ["01_look.lua"] = { says = { "mean brightness", "the point 0" }, makes = { "look.png" } },
+  ["02_search.lua"] = { says = { "GaussianBlur", "Brightness -: first losses" }, makes = { "recogniser.db", "recogniser.json", "recogniser/index.html" } },
+  ["03_predict.lua"] = { says = { "average error", "Rotate -" }, makes = {} },
+  ["04_diff_error.lua"] = { says = { "CenterCrop", "diff_error gave nan, a number in 0..1 expected" }, makes = {} },
+  ["05_augmentation.lua"] = { says = { "Blinds" }, makes = { "blinds.png" } },
+  ["06_strategy.lua"] = { says = { "(grid", "(own" }, makes = {} },
+  ["07_stream.lua"] = { says = {}, makes = { "stream.png" } },
+}
+
+t.test("examples: there are some", function() t.ok(#names >= 7) end)
+for _, name in ipairs(names) do
+  t.test("examples/" .. name, function()
+    local text = runs("examples/" .. name, out)
+    local want = expected[name] or { says = {}, makes = {} }
+    for _, words in ipairs(want.says) do t.ok(text:find(words, 1, true), ("%q in:\n%s"):format(words, text)) end
+    for _, file in ipairs(want.makes) do t.eq(core.file.info(out .. "/" .. file).type, "file", file) end
+  end)
+end
+
+t.test("05_augmentation: the row takes less than 20 lines", function()
+  local text = core.file.read "examples/05_augmentation.lua"
+  local row = text:match "\nbrink.augmentation (%b{})"
+  t.ok(select(2, row:gsub("\n", "\n")) + 1 < 20)
+end)
+
+t.test("06_strategy: bisection asks a quarter of the grid and ends within a step of it", function()
+  local text = run("examples/06_strategy.lua", out)
+  local asked, breaks = {}, {}
+  for count in text:gmatch "baseline error [%d.]+, (%d+) predictions" do asked[#asked + 1] = tonumber(count) end
+  for value in text:gmatch "CenterCrop%s+%S+ %b()%s+([%d.]+)" do breaks[#breaks + 1] = tonumber(value) end
+  t.ok(#asked == 2 and asked[2] * 4 <= asked[1], table.concat(asked, " and "))
+  t.near(breaks[2], breaks[1], 0.05)
+end)
+
+t.test("recipes/fog.lua: takes part in list and show", function()
+  t.ok(runs("list", "Fog", "--recipe", "recipes/fog.lua"):find("edges soften", 1, true))
+  local picture = draw.write("rocker", out) .. "/on/001.png"
+  runs("show", "Fog", picture, "--recipe", "recipes/fog.lua", "-o", out .. "/fog.png")
+  t.eq(core.file.info(out .. "/fog.png").type, "file")
+end)
+
+t.test("recipes/switch.lua, outline.lua: answers from the shell", function()
+  local picture = draw.write("rocker", out) .. "/on/001.png"
+  t.eq(runs("recipes/switch.lua", picture), picture .. "\ton\n")
+  picture = draw.write("shapes", out) .. "/star/004.png"
+  t.eq(runs("recipes/outline.lua", picture), picture .. "\tstar\n")
+end)
+
+t.test("recipes/harder.lua: the model fails on every picture", function()
+  runs("synth", draw.write("shapes", out), "--recipe", "recipes/harder.lua", "--count", "6", "-o", out .. "/harder")
+  local data = brink.dataset(out .. "/harder")
+  t.ok(#data >= 1)
+  local predict = require("outline").predict
+  for s in data:samples() do t.ok(predict(s:image()) ~= s.label, s.name) end
+end)
+
+t.test("recipes/loop.lua: the whole job, and again without doing it again", function()
+  local photos = t.tmp() .. "/photos"
+  for n = 1, 6 do
+    core.file.mkdirs(photos)
+    t.ok((draw.shape(n, 5)):resize(96, 96):save(("%s/%d.jpg"):format(photos, n)))
+  end
+  local first = runs("recipes/loop.lua", photos, out .. "/loop")
+  t.ok(first:find("average error", 1, true))
+  for _, file in ipairs { "analysis.db", "analysis.json", "report/index.html", "generated/manifest.jsonl", "generated/preview.html" } do
+    t.eq(core.file.info(out .. "/loop/" .. file).type, "file", file)
+  end
+  local before = core.file.hash(out .. "/loop/generated/manifest.jsonl")
+  runs("recipes/loop.lua", photos, out .. "/loop")
+  t.eq(core.file.hash(out .. "/loop/generated/manifest.jsonl"), before)
+  t.ok(select(2, run "recipes/loop.lua") == nil, "without photos it says what it wants")
+end)
+
+t.done()
