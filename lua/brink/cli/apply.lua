@@ -6,6 +6,7 @@ local effects = require "brink.cli.effects"
 local exit = require "brink.cli.exit"
 local options = require "brink.cli.options"
 local output = require "brink.cli.output"
+local script = require "brink.cli.script"
 
 local M = {
   name = "apply",
@@ -15,7 +16,7 @@ local M = {
 
 A bad input is named and the rest go on; the exit code then is 3.]],
   options = {
-    (options.common "seed"),
+    (options.common "recipe"), (options.common "seed"),
     { name = "draw", type = "integer", default = 0, lo = 0, doc = "which of the endless draws of the same picture and seed" },
     { name = "format", choices = { "png", "jpeg" }, default = "png", doc = "of files written into a folder" },
     { name = "quality", type = "integer", lo = 1, hi = 100, doc = "of JPEG output" },
@@ -83,6 +84,7 @@ local function one(path, out, list, values)
 end
 
 function M.run(values, operands)
+  if values.recipe then script.load(values.recipe)() end
   local list, paths = effects.split(operands)
   if #list == 0 then exit.with(exit.usage, "apply: which effect? (brink apply Hue=0.3 in.jpg out.png)") end
   if #paths < 2 then exit.with(exit.usage, "apply: INPUT and OUTPUT expected, got %d path%s", #paths, #paths == 1 and "" or "s") end

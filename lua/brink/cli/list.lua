@@ -12,7 +12,7 @@ local M = {
   usage = "brink list [NAME ...] [--json]",
   doc = "Show the augmentations: what each does, its parameters, and how they follow the intensity.",
   details = "Without a name: a table of all. With names: each in detail.",
-  options = { { name = "recipe", value = "FILE", doc = "run this recipe first, so that its own rows are listed too" }, (options.common "json") },
+  options = { (options.common "recipe"), (options.common "json") },
   json = { { "augmentations", "list of { name, family, aliases, doc, source, weight, conflicts, signed, discrete, not_monotone, changes_size, params = { { name, unit, doc, off, full, minus, fixed, lo, hi, law, whole } } }" } },
   examples = {
     { "brink list" },

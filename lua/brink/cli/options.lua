@@ -19,6 +19,7 @@ local M = {}
 local COMMON = {
   seed = { name = "seed", type = "key", value = "N|TEXT", default = 1, doc = "key of every random draw" },
   threads = { name = "threads", type = "integer", lo = 1, hi = 1024, doc = "worker threads; default one per core" },
+  recipe = { name = "recipe", value = "FILE", doc = "run this Lua script first: augmentations it defines join the catalogue" },
   json = { name = "json", type = "flag", doc = "one JSON object on standard output; see `brink help json`" },
 }
 

@@ -6,6 +6,7 @@ local effects = require "brink.cli.effects"
 local exit = require "brink.cli.exit"
 local options = require "brink.cli.options"
 local output = require "brink.cli.output"
+local script = require "brink.cli.script"
 local sheet = require "brink.sheet"
 
 local M = {
@@ -18,7 +19,7 @@ local M = {
     { name = "steps", type = "integer", default = 5, lo = 1, hi = 100, doc = "tiles after the untouched picture, for one effect" },
     { name = "tile", type = "integer", default = 240, lo = 16, hi = 4096, value = "PIXELS", doc = "longer side of a tile" },
     { name = "columns", type = "integer", lo = 1, hi = 100, doc = "tiles in a row" },
-    (options.common "seed"), (options.common "json"),
+    (options.common "recipe"), (options.common "seed"), (options.common "json"),
   },
   json = { { "sheet", "path of the sheet" }, { "tiles", "how many pictures are on it" } },
   examples = {
@@ -73,6 +74,7 @@ local function with_bare_names(operands)
 end
 
 function M.run(values, operands)
+  if values.recipe then script.load(values.recipe)() end
   local list, paths = effects.split(with_bare_names(operands))
   if #list == 0 then exit.with(exit.usage, "show: which effect? (brink show Hue=0.3 photo.jpg)") end
   if #paths ~= 1 then exit.with(exit.usage, "show: one picture expected, got %d", #paths) end
