@@ -81,9 +81,14 @@ local function study_of(spec, opts, level)
   return manifest.try(opened, message, code)
 end
 
-local function rows_of(spec, opts)
+-- Rows by name: those asked for, the augmenter's, those of the study, or all.
+local function rows_of(spec, opts, study)
   local list = opts.rows or spec.augmentations
-  if not list then return augment.list() end
+  if not list and study and study.names then
+    list = {}
+    for _, name in ipairs(study:names()) do list[#list + 1] = augment.find(name) end
+  end
+  if not list or #list == 0 then return augment.list() end
   local wanted, out = {}, {}
   for _, r in ipairs(list) do wanted[augment.get(r)] = true end
   for _, row in ipairs(augment.list()) do if wanted[row] then out[#out + 1] = row end end
@@ -119,7 +124,7 @@ local function prepare(spec, data, opts, level)
   add_rules(run, opts.rules, level)
   if #data == 0 then manifest.try(nil, "synthesize: the data set is empty", "empty") end
   run.study = study_of(spec, opts, level)
-  run.rows, run.weights = bounds.rows(rows_of(spec, opts), spec.weights or {})
+  run.rows, run.weights = bounds.rows(rows_of(spec, opts, run.study), spec.weights or {})
   if #run.rows == 0 and run.most > 0 then fail(level, "rows: no augmentation with a weight above 0") end
   run.bounds, run.notes = bounds.of { rows = run.rows, study = run.study, realism = run.realism, realisms = spec.realism or {},
     ranges = spec.ranges or {}, limit = guard.limit(data, run.seed) }
@@ -295,8 +300,8 @@ end
 -- opts: output (folder) and count (draws of this call, or math.huge; with total = true the draws the folder shall hold, so that
 -- the call can be repeated until it is done). realism (.5): intensities lie between (1-r) onset and (1-r) break of the
 -- study; 1 hardly changes anything, 0 goes to the edge, below 0 past it. study (a study or its path; default the
--- augmenter's own; without one intensities lie in 0 .. .3 (1-r)). seed, rows (names). min_augmentations (3),
--- max_augmentations (6). tries (50): pictures a draw may reject before it is skipped. contrast (true): reject pictures
+-- augmenter's own; without one intensities lie in 0 .. .3 (1-r)). seed, rows (names; default the augmenter's, else the
+-- study's, else all). min_augmentations (3), max_augmentations (6). tries (50): pictures a draw may reject before it is skipped. contrast (true): reject pictures
 -- with next to no contrast left; readable (false): reject what the plausibility guard calls unreadable.
 -- min_predicted_diff_error, max_predicted_diff_error: the model's error on the new picture, against the label that goes with
 -- it; predict (false): measure it even without them. accept: function(image, sample, item) -> true | false, reason.

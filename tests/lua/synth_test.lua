@@ -251,6 +251,14 @@ t.test("what never breaks ends where the guard says; without a study there is a 
   t.ok(notes[1]:find("not in the study", 1, true))
 end)
 
+t.test("with a study and no rows named, the rows of the study take part", function()
+  local out = out_dir()
+  t.ok(aug():synthesize(photos(3), opts { output = out, count = 6, min_augmentations = 1, study = study { Darken = { 0.2, 0.4 }, Hue = { 0.2, 0.4 } } }))
+  local seen = {}
+  for _, r in ipairs(lines(out)) do for _, a in ipairs(r.augmentations) do seen[a.name] = true end end
+  t.eq(seen, { Darken = true, Hue = true })
+end)
+
 t.test("unbounded guard: unreadable pictures end the range of every row, readable ones do not", function()
   local data = brink.dataset(photos(5))
   local limit = guard.limit(data, 1)
