@@ -95,9 +95,11 @@ local expected = {
 }
 
 t.test("examples: there are some", function() t.ok(#names >= 7) end)
+local said = {}
 for _, name in ipairs(names) do
   t.test("examples/" .. name, function()
     local text = runs("examples/" .. name, out)
+    said[name] = text
     local want = expected[name] or { says = {}, makes = {} }
     for _, words in ipairs(want.says) do t.ok(text:find(words, 1, true), ("%q in:\n%s"):format(words, text)) end
     for _, file in ipairs(want.makes) do t.eq(core.file.info(out .. "/" .. file).type, "file", file) end
@@ -111,7 +113,7 @@ t.test("05_augmentation: the row takes less than 20 lines", function()
 end)
 
 t.test("06_strategy: bisection asks a quarter of the grid and ends within a step of it", function()
-  local text = run("examples/06_strategy.lua", out)
+  local text = said["06_strategy.lua"]
   local asked, breaks = {}, {}
   for count in text:gmatch "baseline error [%d.]+, (%d+) predictions" do asked[#asked + 1] = tonumber(count) end
   for value in text:gmatch "CenterCrop%s+%S+ %b()%s+([%d.]+)" do breaks[#breaks + 1] = tonumber(value) end
@@ -156,6 +158,13 @@ t.test("recipes/loop.lua: the whole job, and again without doing it again", func
   runs("recipes/loop.lua", photos, out .. "/loop")
   t.eq(core.file.hash(out .. "/loop/generated/manifest.jsonl"), before)
   t.ok(select(2, run "recipes/loop.lua") == nil, "without photos it says what it wants")
+end)
+
+t.test("recipes/fog.lua: apply", function()
+  local picture = draw.write("rocker", out) .. "/on/001.png"
+  runs("apply", "Fog=0.5", picture, out .. "/foggy.png", "--recipe", "recipes/fog.lua")
+  local clear, foggy = brink.image.load(picture):stats(), brink.image.load(out .. "/foggy.png"):stats()
+  t.ok(foggy.luma_dev < 0.6 * clear.luma_dev)
 end)
 
 t.done()

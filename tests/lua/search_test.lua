@@ -131,8 +131,15 @@ t.test("a value of diff_error outside 0..1 names sample and value", function()
     local ok, err = pcall(search, greys(3), function() return "x" end, nil, { diff_error = function() return bad end })
     t.ok(not ok and tostring(err):find("grey1", 1, true), tostring(err))
     t.ok(tostring(err):find("0..1", 1, true))
-    t.ok(tostring(err):find(type(bad) == "string" and "half" or tostring(bad), 1, true), tostring(err))
+    t.ok(tostring(err):find(type(bad) == "string" and "half" or bad ~= bad and "gave nan" or tostring(bad), 1, true), tostring(err))
   end
+end)
+
+t.test("a store in a folder that is not there makes the folder", function()
+  local path = t.tmp() .. "/new/folder/a.db"
+  local s = search(greys(3), above(93), { store = path }, { augmentations = { "TestLevel" } })
+  s:close()
+  t.eq({ core.file.info(path).type, core.file.info(t.tmp() .. "/new/folder/a.json").type }, { "file", "file" })
 end)
 
 t.test("defect 13: pictures of different sizes keep their own", function()
