@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 
 static atomic_uint_least64_t calls, fail_at;
@@ -118,28 +119,72 @@ static bool sync_folder(const char *path, Err *err) {
   return ok;
 }
 
-static bool replace(int fd, const char *tmp, const char *path, const void *data, size_t n, bool durable, Err *err) {
-  bool ok = write_all(fd, data, n, path, err);
-  if (ok && durable && (refuse() || fsync(fd))) ok = err_errno(err, path, "sync it");
+static bool fill(int fd, const char *path, const void *data, size_t n, bool durable, Err *err) {
+  if (!write_all(fd, data, n, path, err)) return false;
+  return !durable || (!refuse() && fsync(fd) == 0) ? true : err_errno(err, path, "sync it");
+}
+
+/* A file without a name, so that a killed run leaves nothing behind; -1 and errno where the system has none. */
+static int open_unnamed(const char *path) {
+  char *dir = folder_of(path);
+  if (!dir) return errno = ENOMEM, -1;
+  int fd = open_retry(dir, O_TMPFILE | O_WRONLY, 0666);
+  int e = errno;
+  mem_free(dir);
+  return errno = e, fd;
+}
+
+/* Name the file behind fd and move it over path. Between the two calls it is called tmp; who finds one there, left by
+ * a run killed at that very point or by another writer, takes its place. */
+static bool put_in_place(int fd, const char *tmp, const char *path, Err *err) {
+  char self[32];
+  snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+  for (int tries = 0; tries < 100; tries++) {
+    if (refuse()) break;
+    if (linkat(AT_FDCWD, self, AT_FDCWD, tmp, AT_SYMLINK_FOLLOW) == 0) {
+      if (!refuse() && rename(tmp, path) == 0) return true;
+      if (errno == ENOENT) continue;
+      int e = errno;
+      unlink(tmp);
+      errno = e;
+      break;
+    }
+    if (errno != EEXIST || (unlink(tmp) && errno != ENOENT)) break;
+  }
+  return err_errno(err, path, "put it in place");
+}
+
+static bool write_unnamed(int fd, const char *tmp, const char *path, const void *data, size_t n, bool durable, Err *err) {
+  bool ok = fill(fd, path, data, n, durable, err) && put_in_place(fd, tmp, path, err);
+  if (close(fd) && ok) ok = err_errno(err, path, "close it");
+  return ok;
+}
+
+/* Where files without a name are not to be had. */
+static bool write_named(const char *tmp, const char *path, const void *data, size_t n, bool durable, Err *err) {
+  int fd = open_retry(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0666);
+  if (fd < 0) return err_errno(err, path, "make it");
+  bool ok = fill(fd, path, data, n, durable, err);
   if (close(fd) && ok) ok = err_errno(err, path, "close it");
   if (ok && (refuse() || rename(tmp, path))) ok = err_errno(err, path, "put it in place");
-  if (!ok) {
-    unlink(tmp);
-    return false;
-  }
-  return !durable || sync_folder(path, err);
+  if (!ok) unlink(tmp);
+  return ok;
 }
 
 bool file_write(const char *path, const void *data, size_t n, bool durable, Err *err) {
-  /* unique among processes and threads, and removed or renamed before we return */
-  static atomic_uint serial;
-  Buf tmp;
+  Buf tmp; /* hidden, the same for the same path, and short even beside a name of 255 bytes */
   buf_init(&tmp);
-  if (!buf_printf(&tmp, "%s.%ld-%u.part", path, (long)getpid(), atomic_fetch_add(&serial, 1))) return err_memory(err);
-  int fd = open_retry((char *)tmp.data, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0666);
-  bool ok = fd >= 0 ? replace(fd, (char *)tmp.data, path, data, n, durable, err) : err_errno(err, path, "make it");
+  char *dir = folder_of(path);
+  bool named = dir && buf_printf(&tmp, "%s/.%016llx.part", dir, (unsigned long long)hash_bytes(path, strlen(path)).lo);
+  mem_free(dir);
+  if (!named) return buf_clear(&tmp), err_memory(err);
+  int fd = open_unnamed(path);
+  bool ok;
+  if (fd >= 0) ok = write_unnamed(fd, (char *)tmp.data, path, data, n, durable, err);
+  else if (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL) ok = write_named((char *)tmp.data, path, data, n, durable, err);
+  else ok = err_errno(err, path, "make it");
   buf_clear(&tmp);
-  return ok;
+  return ok && (!durable || sync_folder(path, err));
 }
 
 bool file_mkdirs(const char *path, Err *err) {

@@ -80,6 +80,22 @@ static void a_failing_write_keeps_the_old_file(void **state) {
   assert_int_equal(rmdir(dir), 0); /* no temporary left */
 }
 
+/* What a killed run left at the one place where a name exists is taken over, and nothing stays behind. */
+static void a_name_of_255_bytes_and_a_leftover_are_no_trouble(void **state) {
+  (void)state;
+  char dir[] = "/tmp/brinkXXXXXX", path[400];
+  assert_non_null(mkdtemp(dir));
+  snprintf(path, sizeof path, "%s/%0255d", dir, 1);
+  Err err;
+  assert_true(file_write(path, "a", 1, true, &err));
+  file_fail_at(3, EIO); /* at the rename of a write that is not durable: open, write, link, rename */
+  file_write(path, "b", 1, false, &err);
+  file_fail_at(0, 0);
+  assert_true(file_write(path, "c", 1, true, &err));
+  assert_int_equal(unlink(path), 0);
+  assert_int_equal(rmdir(dir), 0);
+}
+
 static void a_failing_allocation_is_an_error(void **state) {
   (void)state;
   const char *text = "{\"a\":[1,2,\"x\\u00e9\"],\"b\":1.25e3}";
@@ -115,6 +131,7 @@ int main(void) {
       cmocka_unit_test(a_fill_does_not_depend_on_where_it_starts),
       cmocka_unit_test(numbers_read_back),
       cmocka_unit_test(a_failing_write_keeps_the_old_file),
+      cmocka_unit_test(a_name_of_255_bytes_and_a_leftover_are_no_trouble),
       cmocka_unit_test(a_failing_allocation_is_an_error),
       cmocka_unit_test(sizes_that_overflow_are_refused),
   };

@@ -18,7 +18,7 @@ end
 
 t.test("mean, interval, count and list of what differs", function()
   local dir = folder { "a/1.png", "a/2.png", "a/3.png", "b/1.png", "b/2.png" }
-  local aug = brink.augmenter { predict = function(_, sample) return sample.path:find "2" and "c" or "a" end }
+  local aug = brink.augmenter { predict = function(_, sample) return sample.name:find "2" and "c" or "a" end }
   local e = aug:evaluate(brink.dataset(dir, { labels = "folder" }), QUIET)
   t.eq(e.n, 5)
   t.near(e.mean, 0.6, 1e-12)
