@@ -2,8 +2,10 @@
 -- SPDX-License-Identifier: MIT
 local augment = require "brink.augment"
 local augmenter = require "brink.augmenter"
+local compare = require "brink.compare"
 local dataset = require "brink.dataset"
 local diff = require "brink.diff"
+local gate = require "brink.gate"
 local image = require "brink.image"
 local map = require "brink.map"
 local metrics = require "brink.metrics"
@@ -33,6 +35,8 @@ M.prim = prim                   -- constructors of primitives, for plans
 M.tensor = M.core.tensor         -- new, from_bytes: numbers into and out of networks
 M.math = M.core.math            -- functions that give the same bits on every machine
 M.rng = M.core.rng              -- keyed random draws
+M.compare = compare.run         -- two studies of the same pictures
+M.check = gate.check            -- a study against what it must not fall below
 M.strategy = search.strategy    -- search strategies of your own
 
 return M

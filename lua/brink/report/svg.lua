@@ -94,6 +94,46 @@ function M.curve(curve, opts)
   return table.concat(out, "\n")
 end
 
+local function mark(out, X, Y, m, class, row)
+  if not m.i then return end
+  out[#out + 1] = ('<path d="M%s %sV%s" class="%s %s-line"><title>%s: %s at %.3f</title></path>'):format(
+    n1(X(m.i)), n1(Y(1)), n1(Y(0)), m.kind, class, html.escape(m.name), m.kind, m.i)
+  out[#out + 1] = text(X(m.i) + (m.i > 0.9 and -4 or 4), Y(1) + 11 + 13 * row, "mark " .. class .. "-text" .. (m.i > 0.9 and " end" or ""), m.kind .. " " .. m.name)
+end
+
+--- Two curves of errors in one chart.
+-- @param list two of { name, points = list of { i, error, lo, hi, n }, break_ = intensity or nil }
+-- @param opts { title, crossovers = list of intensities, units as in curve }
+-- @return SVG text
+function M.curves(list, opts)
+  local X, Y = frame(0)
+  local out = { ('<svg viewBox="0 0 %d %d" role="img" class="curve"><title>%s</title>'):format(W, H, html.escape(opts.title)) }
+  grid(out, X, Y, 0, opts.units)
+  for k, c in ipairs(list) do
+    local class = k == 1 and "first" or "second"
+    local band, middle = {}, {}
+    for _, p in ipairs(c.points) do
+      if p.hi then band[#band + 1] = { X(p.i), Y(p.hi) } end
+      middle[#middle + 1] = { X(p.i), Y(p.error) }
+    end
+    for j = #c.points, 1, -1 do
+      if c.points[j].lo then band[#band + 1] = { X(c.points[j].i), Y(c.points[j].lo) } end
+    end
+    if #band > 2 then out[#out + 1] = ('<path d="%sZ" class="band %s-band"/>'):format(path(band), class) end
+    if #middle > 1 then out[#out + 1] = ('<path d="%s" class="line %s-line"/>'):format(path(middle), class) end
+    for _, p in ipairs(c.points) do
+      out[#out + 1] = ('<circle cx="%s" cy="%s" r="2.5" class="%s-dot"><title>%s, intensity %.3f: error %.3f%s</title></circle>'):format(
+        n1(X(p.i)), n1(Y(p.error)), class, html.escape(c.name), p.i, p.error, p.n and (", %d images"):format(p.n) or "")
+    end
+  end
+  for k, c in ipairs(list) do mark(out, X, Y, { i = c.break_, kind = "break", name = k == 1 and "a" or "b" }, k == 1 and "first" or "second", k - 1) end
+  for _, i in ipairs(opts.crossovers or {}) do
+    out[#out + 1] = ('<path d="M%s %sV%s" class="crossover"><title>the curves change places at %.3f</title></path>'):format(n1(X(i)), n1(Y(1)), n1(Y(0)), i)
+  end
+  out[#out + 1] = "</svg>"
+  return table.concat(out, "\n")
+end
+
 --- One bar of the overview: safe up to the onset, doubtful up to the break, broken beyond.
 -- @param onset, break_ intensity or nil for "not within 0..1"
 function M.range(onset, break_, title)
