@@ -33,6 +33,7 @@ static const luaL_Reg openers[] = {
     {"preprocess", open_preprocess},
     {"postprocess", open_postprocess},
     {"onnx", open_onnx},
+    {"http", open_http},
     {NULL, NULL},
 };
 

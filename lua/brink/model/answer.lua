@@ -43,8 +43,8 @@ function M.unpack(answer)
   return answer.label, answer.confidence
 end
 
---- Checks of options at `level` above the caller: { name = kind of value } per known option.
-function M.options(what, x, known, level)
+--- Raises when the options of x are not of these: { name = kind of value }.
+function M.options(what, x, known)
   local nearest = require "brink.nearest"
   local names = {}
   for name in pairs(known) do names[#names + 1] = name end
@@ -54,7 +54,7 @@ function M.options(what, x, known, level)
   table.sort(given)
   for _, name in ipairs(given) do
     local kind, value = known[name], x[name]
-    if kind == nil then error(("%s model: no option %s%s"):format(what, name, nearest.hint(name, names)), level + 1) end
+    if kind == nil then error(("%s model: no option %s%s"):format(what, name, nearest.hint(name, names)), 0) end
     local ok
     if kind == "count" then ok = math.type(value) == "integer" and value >= 1
     elseif kind == "seconds" then ok = type(value) == "number" and value > 0 and value <= 1e6
@@ -62,23 +62,23 @@ function M.options(what, x, known, level)
     else ok = true end
     if not ok then
       local expected = kind == "count" and "an integer from 1" or kind == "seconds" and "seconds, more than 0" or "a " .. kind
-      error(("%s model: %s: %s expected, got %s"):format(what, name, expected, type(value) == "string" and ("%q"):format(value) or tostring(value)), level + 1)
+      error(("%s model: %s: %s expected, got %s"):format(what, name, expected, type(value) == "string" and ("%q"):format(value) or tostring(value)), 0)
     end
   end
 end
 
 --- A list of texts from a list or, split at blanks, a text with quotes ('...', "...", \x). Raises when a quote is open.
-function M.argv(what, x, level)
+function M.argv(what, x)
   if type(x) == "table" then
     local out = {}
     for k, v in ipairs(x) do
-      if type(v) ~= "string" and type(v) ~= "number" then error(("%s: item %d: a text expected, got %s"):format(what, k, type(v)), level + 1) end
+      if type(v) ~= "string" and type(v) ~= "number" then error(("%s: item %d: a text expected, got %s"):format(what, k, type(v)), 0) end
       out[k] = tostring(v)
     end
-    if #out == 0 then error(what .. ": the program's name expected, got an empty list", level + 1) end
+    if #out == 0 then error(what .. ": the program's name expected, got an empty list", 0) end
     return out
   end
-  if type(x) ~= "string" then error(("%s: a list of texts or a text expected, got %s"):format(what, type(x)), level + 1) end
+  if type(x) ~= "string" then error(("%s: a list of texts or a text expected, got %s"):format(what, type(x)), 0) end
   local out, word, at, quote = {}, nil, 1, nil
   while at <= #x do
     local c = x:sub(at, at)
@@ -98,9 +98,9 @@ function M.argv(what, x, level)
     else word = (word or "") .. c end
     at = at + 1
   end
-  if quote then error(("%s: %q: the quote %s is not closed"):format(what, x, quote), level + 1) end
+  if quote then error(("%s: %q: the quote %s is not closed"):format(what, x, quote), 0) end
   if word then out[#out + 1] = word end
-  if #out == 0 then error(what .. ": the program's name expected, got an empty text", level + 1) end
+  if #out == 0 then error(what .. ": the program's name expected, got an empty text", 0) end
   return out
 end
 
@@ -119,10 +119,10 @@ function M.argv_identity(argv, cwd)
 end
 
 --- The environment as a list "NAME=value" from the user's table, sorted.
-function M.env(given, what, level)
+function M.env(given, what)
   local out = {}
   for name, value in next, given or {} do
-    if type(name) ~= "string" or name:find "[=%z]" or name == "" then error(what .. ": env: names that are texts without = expected", level + 1) end
+    if type(name) ~= "string" or name:find "[=%z]" or name == "" then error(what .. ": env: names that are texts without = expected", 0) end
     out[#out + 1] = name .. "=" .. tostring(value)
   end
   table.sort(out)

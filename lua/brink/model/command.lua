@@ -60,8 +60,6 @@ function Command:predict(image)
   return answers.unpack(parse(self, text))
 end
 
-function M.test(x) return type(x) == "table" and getmetatable(x) == nil and x.command ~= nil end
-
 local FORMATS = { auto = true, json = true, text = true }
 
 --- Open a command model. x: command = argv (a list, or a text split at blanks with '..' and ".." as quotes), with {file}
@@ -70,25 +68,25 @@ local FORMATS = { auto = true, json = true, text = true }
 -- with it (default ".png"; false: a bare path into this process, where not even the name of a file comes about); env, cwd,
 -- identity as for process.lua. Raises on misuse.
 function M.open(x)
-  answers.options("command", x, OPTIONS, 3)
+  answers.options("command", x, OPTIONS)
   local self = setmetatable({ shell = x.shell, timeout = x.timeout or 30, cwd = x.cwd }, Command)
   if x.shell then
-    if type(x.command) ~= "string" then error("command model: command: with shell = true a text expected", 3) end
+    if type(x.command) ~= "string" then error("command model: command: with shell = true a text expected", 0) end
     self.command, self.argv = x.command, { "/bin/sh", "-c", x.command }
   else
-    self.argv = answers.argv("command model: command", x.command, 3)
+    self.argv = answers.argv("command model: command", x.command)
   end
-  if not table.concat(self.argv, " "):find("{file}", 1, true) then error("command model: command: {file} expected in it, where the picture's name goes", 3) end
+  if not table.concat(self.argv, " "):find("{file}", 1, true) then error("command model: command: {file} expected in it, where the picture's name goes", 0) end
   if x.suffix == nil then self.suffix = ".png"
   elseif type(x.suffix) == "string" then self.suffix = x.suffix
-  elseif x.suffix ~= false then error("command model: suffix: a text or false expected, got " .. type(x.suffix), 3) end
+  elseif x.suffix ~= false then error("command model: suffix: a text or false expected, got " .. type(x.suffix), 0) end
   if type(x.output) == "function" then
     self.format, self.output = "text", x.output
   else
     self.format = x.output or "auto"
     if not FORMATS[self.format] then error('command model: output: "auto", "json", "text" or a function expected', 3) end
   end
-  if x.env then self.env = answers.env(x.env, "command model", 3) end
+  if x.env then self.env = answers.env(x.env, "command model") end
   self.identity = x.identity or ("command %s: %s%s"):format(answers.argv_identity(self.argv, x.cwd), self.format,
     self.output and " " .. identity.of(self.output) or "")
   return self

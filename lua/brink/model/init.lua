@@ -38,11 +38,6 @@ end
 
 function Builtin.predict() error("the built-in recogniser needs data first: model:bind(data)", 2) end
 
-for _, name in ipairs { "process", "command" } do
-  local kind = require("brink.model." .. name)
-  M.register(name, kind.test, kind.open)
-end
-
 --- A model from x (see the head of this file). Returns the model, or nil, message, code when it cannot be opened.
 -- Raises when x is nothing that can be a model.
 function M.open(x, opts)
@@ -72,5 +67,10 @@ M.register("onnx", function(x)
   if type(x) == "table" then return rawget(x, "onnx") ~= nil end
   return type(x) == "string" and x:lower():find "%.onnx$" ~= nil
 end, lazily "brink.model.onnx")
+
+-- { process = ... }, { command = ... }, { server = ... }
+for _, name in ipairs { "process", "command", "server" } do
+  M.register(name, function(x) return type(x) == "table" and getmetatable(x) == nil and x[name] ~= nil end, lazily("brink.model." .. name))
+end
 
 return setmetatable(M, { __call = function(_, x, opts) return M.open(x, opts) end })

@@ -98,8 +98,8 @@ function Process:stats() return self.pool:stats() end
 function Process:close() self.pool:close() end
 Process.__close = Process.close
 
-local function environment(x, level)
-  local env = answers.env(x.env, "process model", level + 1)
+local function environment(x)
+  local env = answers.env(x.env, "process model")
   local path = worker.path()
   if path then
     local old = x.env and x.env.PYTHONPATH or os.getenv "PYTHONPATH"
@@ -110,8 +110,6 @@ local function environment(x, level)
   return env
 end
 
-function M.test(x) return type(x) == "table" and getmetatable(x) == nil and x.process ~= nil end
-
 --- Open a process model: starts one worker and waits for its hello.
 -- x: process = argv (a list, or a text split at blanks); workers (default: threads); batch (default: what the worker
 -- offers); timeout (30 s per request), start_timeout (60 s); restarts (5 failed starts in a row end it); env (table
@@ -119,10 +117,10 @@ function M.test(x) return type(x) == "table" and getmetatable(x) == nil and x.pr
 -- model in a study; default: the arguments, the content of those that are files, and what the worker says of itself).
 -- Returns the model, or nil, message, code when no worker can be started. Raises on misuse.
 function M.open(x)
-  answers.options("process", x, OPTIONS, 3)
-  local argv = answers.argv("process model: process", x.process, 3)
+  answers.options("process", x, OPTIONS)
+  local argv = answers.argv("process model: process", x.process)
   local pool, message, code = core.process.open {
-    argv = argv, env = environment(x, 3), cwd = x.cwd, workers = x.workers or core.async.threads(),
+    argv = argv, env = environment(x), cwd = x.cwd, workers = x.workers or core.async.threads(),
     timeout = x.timeout or 30, start_timeout = x.start_timeout or 60, restarts = x.restarts or 5,
   }
   if not pool then return nil, message, code end
