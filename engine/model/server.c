@@ -242,11 +242,11 @@ static void ended(Http *h, HttpRequest *r, CURLcode code) {
   drop_easy(h, r, true);
   r->end = end_of(code);
   if (r->end == HTTP_LATE) {
-    r->job.failed = !err_set(&r->job.err, ERR_MODEL, "%.200s: no whole reply within %.6g s", r->url, r->timeout);
+    r->job.failed = !err_set(&r->job.err, ERR_MODEL, "no whole reply within %.6g s", r->timeout);
   } else if (r->too_large) {
-    r->job.failed = !err_set(&r->job.err, ERR_MODEL, "%.200s: a reply of more than %zu bytes", r->url, r->limit);
+    r->job.failed = !err_set(&r->job.err, ERR_MODEL, "a reply of more than %zu bytes", r->limit);
   } else if (r->end != HTTP_ANSWERED) {
-    r->job.failed = !err_set(&r->job.err, ERR_MODEL, "%.200s: %.200s", r->url, r->why[0] ? r->why : curl_easy_strerror(code));
+    r->job.failed = !err_set(&r->job.err, ERR_MODEL, "%.200s", r->why[0] ? r->why : curl_easy_strerror(code));
   }
   job_finish(h->loop, &r->job);
 }

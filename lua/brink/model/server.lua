@@ -69,7 +69,11 @@ local function ask(self, path, body, headers, timeout, tries)
     local status, text, got, how = self.http:ask { url = self.url .. path, body = body, headers = lines, timeout = left, limit = self.limit }
     local again = status and AGAIN[status] or how == "connect" or how == "lost"
     local wait = again and pause(try, status and got)
-    if not again or try == tries or clock() + wait >= ends then return status, text, got, how end
+    if not again or try == tries or clock() + wait >= ends then
+      if how == "late" then text = ("no whole reply within %.6g s"):format(timeout) end
+      if not status and got ~= "cancelled" then text = "server: " .. text end
+      return status, text, got, how
+    end
     if not core.async.sleep(wait) then return nil, "interrupted", "cancelled", "other" end
   end
 end
@@ -280,8 +284,7 @@ end
 local function infer(self, tensors)
   if is_gone(self) then return nil, ("server: gone: %d predictions in a row did not reach the model; the last: %s"):format(self.missed, self.last), answers.UNAVAILABLE end
   local body, lines = request(self, tensors)
-  local status, text, headers = ask(self, self.path .. "/infer", body, lines, self.timeout, self.tries)
-  local how = not status and select(4, status, text, headers)
+  local status, text, headers, how = ask(self, self.path .. "/infer", body, lines, self.timeout, self.tries)
   if not status then
     local message, code = text, headers
     if code ~= "cancelled" then
@@ -462,7 +465,7 @@ function M.open(x)
   }, Server)
   local server, how
   server, message, code, how = get(self, "/v2")
-  if not server and type(how) ~= "number" then return nil, message, code end -- a status: it is a server, that tells nothing of itself
+  if not server and type(how) ~= "number" then return nil, ("%s: %s"):format(self.url, message), code end -- a status: it is a server, that tells nothing of itself
   self.binary = x.binary
   if self.binary == nil then self.binary = has_binary(server) end
   local described
