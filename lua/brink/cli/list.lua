@@ -9,14 +9,15 @@ local rows = require "brink.augment.row"
 
 local M = {
   name = "list",
-  usage = "brink list [NAME ...] [--json]",
+  usage = "brink list [NAME ...] [--markdown | --json]",
   doc = "Show the augmentations: what each does, its parameters, and how they follow the intensity.",
   details = "Without a name: a table of all. With names: each in detail.",
-  options = { (options.common "recipe"), (options.common "json") },
+  options = { (options.common "recipe"), { name = "markdown", type = "flag", doc = "a page of tables" }, (options.common "json") },
   json = { { "augmentations", "list of { name, family, aliases, doc, source, weight, conflicts, signed, discrete, not_monotone, changes_size, params = { { name, unit, doc, off, full, minus, fixed, lo, hi, law, whole } } }" } },
   examples = {
     { "brink list" },
     { "brink list GaussianBlur Hue" },
+    { "brink list --markdown --recipe mine.lua > effects.md" },
     { "brink list --json", "every row with ranges and units, for programs" },
   },
 }
@@ -68,6 +69,40 @@ function M.detail(row)
   return table.concat(out, "\n")
 end
 
+local function cell(text) return (text:gsub("[|\n]", { ["|"] = "\\|", ["\n"] = " " })) end
+
+-- The notes of a row on the page: one sentence each.
+local function notes_of(row)
+  local out = { (row.doc:gsub("%.$", "")) }
+  if row.not_monotone then out[#out + 1] = "does not grow steadily: " .. row.not_monotone end
+  if row.changes_size then out[#out + 1] = "changes the size: " .. row.changes_size end
+  if #row.conflicts > 0 then out[#out + 1] = "never with " .. table.concat(row.conflicts, ", ") end
+  if #row.aliases > 0 then out[#out + 1] = "also called " .. table.concat(row.aliases, ", ") end
+  if row.source ~= "" then out[#out + 1] = "source: " .. row.source end
+  return cell(table.concat(out, "; "))
+end
+
+--- Rows as a page of Markdown, a table per family.
+function M.markdown(list)
+  local out = { "# Augmentations", "", "Made by `brink list --markdown` from the rows in lua/brink/augment.", "",
+    "Each parameter goes from its value at intensity 0 (nothing changes) to that at 1; a signed one has a second side, written"
+    .. " `at -1 < at 0 .. at 1`. What stands without dots stays unless a parameter is set by hand." }
+  local family
+  for _, row in ipairs(list) do
+    if row.family ~= family then
+      family = row.family
+      table.move({ "", "## " .. family, "", "| name | axis | law | what it does |", "| --- | --- | --- | --- |" }, 1, 5, #out + 1, out)
+    end
+    local axes, laws = {}, {}
+    for k, name in ipairs(row.param_names) do
+      local p = row.params[name]
+      axes[k], laws[k] = cell(name .. " " .. axis_text(p)), cell(rows.law_text(p))
+    end
+    out[#out + 1] = ("| %s | %s | %s | %s |"):format(row.name, table.concat(axes, "<br>"), table.concat(laws, "<br>"), notes_of(row))
+  end
+  return table.concat(out, "\n") .. "\n"
+end
+
 --- A row as plain data: what `brink list --json` prints.
 function M.describe(row)
   local params = core.json.array {}
@@ -91,6 +126,8 @@ function M.run(values, operands)
     local out = core.json.array {}
     for k, row in ipairs(list) do out[k] = M.describe(row) end
     output.json("list", { augmentations = out })
+  elseif values.markdown then
+    io.write(M.markdown(list))
   elseif #operands > 0 then
     for k, row in ipairs(list) do
       if k > 1 then io.write "\n" end
