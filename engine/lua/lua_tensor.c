@@ -102,6 +102,7 @@ static void fill_from_list(lua_State *L, int arg, Tensor *t) {
 static int f_new(lua_State *L) {
   int64_t dim[TENSOR_RANK_MAX];
   Err err;
+  lua_settop(L, 3);
   int rank = check_shape(L, 1, dim);
   TensorType type = check_type(L, 2);
   Tensor *t = tensor_new(type, rank, dim, &err);

@@ -282,7 +282,7 @@ bool onnx_inspect(const void *data, size_t n, OnnxInfo *out, Err *err) {
   int rc;
   while (ok && (rc = pb_next(&pb, &f)) != 0) {
     if (rc < 0) {
-      ok = err_set(err, graph ? ERR_DAMAGED : ERR_REFUSED, graph ? "ONNX model: damaged or truncated at byte %zu" : "not an ONNX model: no protobuf at byte %zu",
+      ok = err_set(err, info.ir > 0 || graph ? ERR_DAMAGED : ERR_REFUSED, info.ir > 0 || graph ? "ONNX model: damaged or truncated at byte %zu" : "not an ONNX model: no protobuf at byte %zu",
                    (size_t)(f.start - (const uint8_t *)data));
     } else if (f.number == MODEL_IR && f.wire == 0) {
       info.ir = (int64_t)f.value;

@@ -69,7 +69,9 @@ static bool taps_init(Taps *t, int size, int to, int from, int n, PrepInterp int
   t->w = mem_calloc((size_t)n * (size_t)t->k, sizeof *t->w);
   t->fixed = mem_calloc((size_t)n * (size_t)t->k, sizeof *t->fixed);
   if (!t->first || !t->count || !t->w || !t->fixed) return taps_clear(t), err_memory(err);
-  for (int i = 0; i < n; i++) fill(t, i, (from + i + 0.5) * scale, wide, reach, size, interp);
+  double at = scale * 0.5; /* NEAREST adds up, as Pillow does: it matters where a position meets an edge */
+  for (int i = 0; i < from; i++) at += scale;
+  for (int i = 0; i < n; i++, at += scale) fill(t, i, interp == PREP_NEAREST ? at : (from + i + 0.5) * scale, wide, reach, size, interp);
   return true;
 }
 
@@ -79,8 +81,10 @@ static inline uint8_t clip(int32_t v) {
 }
 
 /* One row of pixels with up to four channels: four sums at a time. `wide` is the row with each pixel in four numbers. */
-KERNEL static void across_u8(const Taps *t, const uint8_t *src, int w, int c, Four *wide, uint8_t *dst) {
-  for (int x = 0; x < w; x++, src += c)
+KERNEL static void across_u8(const Taps *t, const uint8_t *src, int c, Four *wide, uint8_t *dst) {
+  const int from = t->first[0], to = t->first[t->n - 1] + t->count[t->n - 1];
+  src += (size_t)from * (size_t)c;
+  for (int x = from; x < to; x++, src += c)
     wide[x] = (Four){src[0], src[c > 1 ? 1 : 0], src[c > 2 ? 2 : 0], src[c > 3 ? 3 : 0]};
   for (int i = 0; i < t->n; i++, dst += c) {
     const int32_t *f = t->fixed + (size_t)i * (size_t)t->k;
@@ -127,7 +131,7 @@ static bool across(const Image *im, const Taps *t, int y0, int x, bool same, Ima
   for (int y = 0; y < mid->h; y++) {
     const uint8_t *src = image_row(im, y0 + y);
     if (same) memcpy(image_row(mid, y), src + (size_t)x * (size_t)im->c * image_sample_size(im), image_row_bytes(mid));
-    else if (im->type == IMAGE_U8) across_u8(t, src, im->w, im->c, wide, image_row(mid, y));
+    else if (im->type == IMAGE_U8) across_u8(t, src, im->c, wide, image_row(mid, y));
     else across_f32(t, image_row_f(im, y0 + y), im->c, image_row_f(mid, y));
   }
   mem_free(wide);

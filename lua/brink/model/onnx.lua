@@ -77,7 +77,7 @@ local function session_of(rt, opts)
   return rt:session(plain)
 end
 
--- Zeros, and numbers that differ, for every input; the first dimension n.
+-- n rows for every input, in turns zeros and numbers that differ, beginning with zeros for from = 0.
 local function probe_feeds(inputs, n, from)
   local feeds = {}
   for k, value in ipairs(inputs) do
@@ -87,8 +87,8 @@ local function probe_feeds(inputs, n, from)
       count = count * shape[i]
     end
     local list = {}
-    local row = n > 0 and count // n or 0
-    for i = 1, count do list[i] = ((i - 1) // row + from) % 2 == 0 and 0 or (i % 7) / 7 end
+    local row = math.max(1, count // n)
+    for i = 0, count - 1 do list[i + 1] = (i // row + from) % 2 == 0 and 0 or (i % row % 7) / 7 end
     feeds[k] = core.tensor.new(shape, value.dtype, list)
   end
   return feeds

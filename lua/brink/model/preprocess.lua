@@ -143,10 +143,16 @@ local function size_of(spec)
   return pixels(s, "size"), s
 end
 
+-- One or three channels are likelier than four.
+local function layout_of(s)
+  if s[2] == 1 or s[2] == 3 then return "NCHW" end
+  if s[4] == 1 or s[4] == 3 or (s[4] == 4 and s[2] ~= 4) then return "NHWC" end
+  return "NCHW"
+end
+
 -- Layout, channels, width and height from the declaration and the model's shape (rank 4, -1: free).
 local function settle(spec, value, s)
-  local layout = spec.layout
-  if not layout then layout = (picture_channels(s[4]) and not picture_channels(s[2])) and "NHWC" or "NCHW" end
+  local layout = spec.layout or layout_of(s)
   local c, h, w = s[2], s[3], s[4]
   if layout == "NHWC" then c, h, w = s[4], s[2], s[3] end
   local channels = spec.channels or (c == 1 and "gray" or c == 4 and "RGBA" or "RGB")
