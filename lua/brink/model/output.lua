@@ -351,7 +351,7 @@ function kinds.keypoints(spec, outputs)
       for k = 1, #t, wide do add(t[k] * kx, t[k + 1] * ky, wide == 3 and t[k + 2] or 1) end
     end
     return { kind = "shapes", width = map.image_width, height = map.image_height, shapes = { { class = spec.class or "object", score = best, keypoints = points } },
-      meta = spec.names and { keypoint_names = spec.names } or nil }
+      meta = spec.names and { keypoint_names = spec.names } or nil }, best
   end
 end
 
