@@ -13,7 +13,7 @@ local M = {}
 
 -- in the order of the help text; one that this build has no file for is left out
 local COMMANDS = {
-  "search", "report", "synth", "eval", "compare", "check", "explain", "apply", "show", "list", "replay", "merge", "serve", "repl", "completion",
+  "search", "report", "synth", "eval", "compare", "check", "explain", "apply", "show", "list", "replay", "merge", "serve", "repl", "completion", "worker-helper",
 }
 
 --- The command of that name, or nil when this build has none. A fault inside its file is raised.

@@ -2,7 +2,8 @@
 --
 -- brink.model(x): a function, a table with predict, nil (the built-in recogniser,
 -- see builtin.lua), or what a registered kind opens: "net.onnx" or { onnx = ... } (onnx.lua), { process = argv } (process.lua),
--- { command = "classify {file}" } (command.lua), { server = url } (server.lua).
+-- "predict.py" for { process = { "python3", "predict.py" } }, { command = "classify {file}" } (command.lua), { server = url }
+-- (server.lua).
 -- SPDX-License-Identifier: MIT
 local builtin = require "brink.model.builtin"
 local identity = require "brink.identity"
@@ -67,6 +68,11 @@ M.register("onnx", function(x)
   if type(x) == "table" then return rawget(x, "onnx") ~= nil end
   return type(x) == "string" and x:lower():find "%.onnx$" ~= nil
 end, lazily "brink.model.onnx")
+
+local process = lazily "brink.model.process"
+M.register("python", function(x) return type(x) == "string" and x:find "%.py$" ~= nil end, function(x, opts)
+  return process({ process = { "python3", x } }, opts)
+end)
 
 -- { process = ... }, { command = ... }, { server = ... }
 for _, name in ipairs { "process", "command", "server" } do

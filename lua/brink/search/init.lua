@@ -144,13 +144,31 @@ local function put(run, row, side, i, n, result)
   try(run.store:put(result))
 end
 
+-- A reason in one line: its first, and the last of what a worker wrote before its end.
+local function brief(reason)
+  local first, rest = reason:match "^([^\n]*)\n(.*)$"
+  return first and first .. " " .. (rest:match "([^\n]*)%s*$" or "") or reason
+end
+
+local function say_failures(run)
+  if #run.failures == 0 then return end
+  run.bar:say("%d failures:", #run.failures)
+  for k = 1, math.min(#run.failures, 20) do
+    local f = run.failures[k]
+    run.bar:say("  %s: %s%s", f.path, f.at and f.at .. ": " or "", brief(f.reason))
+  end
+  if #run.failures > 20 then run.bar:say("  and %d more", #run.failures - 20) end
+  if run.passing > 0 then run.bar:say("%d of them are not kept: the model was not there; the same search again asks for them", run.passing) end
+end
+
 local function failed(run, s, where, reason, unread)
   run.failed_count = run.failed_count + 1
   run.model_failed = run.model_failed or not unread
   run.failures[#run.failures + 1] = { path = s.relative or s.name, at = where, reason = reason }
   local most = run.opts.max_failures
   if most and run.failed_count > most then
-    try(nil, ("%d failures, at most %d allowed; the last: %s: %s"):format(run.failed_count, most, s.path, reason), unread and "failures" or "model")
+    say_failures(run)
+    try(nil, ("%d failures, at most %d allowed; the last: %s: %s"):format(run.failed_count, most, s.path, brief(reason)), unread and "failures" or "model")
   end
 end
 
@@ -176,9 +194,10 @@ local function baseline(run)
       local label = label_of(run, s)
       try(run.store:put_sample { n = n, id = s.id or "", path = s.path, label = label ~= nil and sample.label_text(label) or nil,
         failure = result.failure })
-      put(run, measure.CLEAN, "", 0, n, { error = result.error, failure = result.failure, label = result.label, hash = result.hash })
+      if not result.passing then put(run, measure.CLEAN, "", 0, n, { error = result.error, failure = result.failure, label = result.label, hash = result.hash }) end
     end
     if result.failure then
+      if result.passing then run.passing = run.passing + 1 end
       failed(run, s, nil, result.failure, result.unread or result.hash == nil)
     else
       local label = label_of(run, s)
@@ -261,7 +280,7 @@ local function answer(run, task)
       else
         out[k] = { failure = tostring(message) }
       end
-      put(run, t.axis.name, t.axis.side, t.question.i, entry.n, out[k]) -- at once: an interruption loses only what is under way
+      if not out[k].passing then put(run, t.axis.name, t.axis.side, t.question.i, entry.n, out[k]) end -- at once: an interruption loses only what is under way
     end
     run.bar:add()
   end
@@ -287,6 +306,7 @@ local function do_round(run, round)
       local r = results[k]
       answers[t.question][t.k] = r.error or false
       if r.failure then
+        if r.passing then run.passing = run.passing + 1 end
         failed(run, task.entry.sample, ("%s%s at %g"):format(t.axis.name, t.axis.side, t.question.i), r.failure)
       end
     end
@@ -325,7 +345,7 @@ local function json_path(opts)
 end
 
 local function prepare(spec, data, given)
-  local run = { opts = settings_of(given), failed_count = 0, failures = failures_of(data) }
+  local run = { opts = settings_of(given), failed_count = 0, passing = 0, failures = failures_of(data) }
   run.rows = rows_of(run.opts.rows or spec.augmentations)
   if #run.rows == 0 then blame("search: rows: no augmentation given") end
   run.samples = subset(data, run.opts.samples, run.opts.seed)
@@ -384,14 +404,7 @@ function M.run(spec, data, given)
   local path = json_path(run.opts)
   if path then try(core.file.write(path, text, { durable = true })) end
   run.bar:done()
-  if #run.failures > 0 then
-    run.bar:say("%d failures:", #run.failures)
-    for k = 1, math.min(#run.failures, 20) do
-      local f = run.failures[k]
-      run.bar:say("  %s: %s%s", f.path, f.at and f.at .. ": " or "", f.reason)
-    end
-    if #run.failures > 20 then run.bar:say("  and %d more", #run.failures - 20) end
-  end
+  say_failures(run)
   run.finished = true
   return study.new(store, result, { data = data, samples = run.samples })
 end

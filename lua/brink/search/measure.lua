@@ -54,18 +54,24 @@ local function kept(err)
   return { text = err }
 end
 
---- Ask the model. Returns true, label, confidence; or false, reason. An interruption is raised again.
+--- Ask the model. Returns true, label, confidence; or false, reason, whether the model was not there at all (so that the
+-- failure says nothing about the picture). An interruption is raised again.
 function M.ask(model, image, sample)
   local ok, label, confidence, code = xpcall(model.predict, kept, model, image, sample)
   if not ok then
     if type(label) == "table" and label.exit then error(label, 0) end
     return false, "model: " .. (type(label) == "table" and label.text or tostring(label)):gsub("\n.*", "")
   end
-  if label == nil then return false, "model: " .. tostring(confidence or "predict returned nothing") .. (code and " (" .. tostring(code) .. ")" or "") end
+  if label == nil then
+    local away = code == "unavailable"
+    local word = code and code ~= "model" and not away and " (" .. tostring(code) .. ")" or ""
+    return false, "model: " .. tostring(confidence or "predict returned nothing") .. word, away
+  end
   return true, label, confidence
 end
 
 --- Measure: returns a result for the store (without its key) { error or failure, label, params, hash }, and the prediction.
+-- A failure with `passing` is not for the store: the model was not there.
 -- `job`: model, diff, seed, sample, label (nil: the prediction itself, when label-free), image, row (nil: clean), side, i.
 function M.run(job)
   local image, params, message = job.image, nil, nil
@@ -84,7 +90,7 @@ function M.run(job)
   local result = { params = params and json(params), hash = image:hash() }
   local ok, prediction, confidence = M.ask(job.model, image, job.sample)
   if not ok then
-    result.failure = prediction
+    result.failure, result.passing = prediction, confidence or nil
     return result
   end
   local label = job.label
