@@ -158,11 +158,50 @@ local function mcnemar(x, y, numbers)
   return #out > 0 and holm(out) or nil
 end
 
--- Columns of rises of one study, and what the crossings need to know of each tick.
-local function prepare(ticks, c, base, numbers, valid, settings, columns)
-  local limits = {}
-  for _, p in ipairs(c.points) do limits[math.tointeger((p.i * 1e6 + 0.5) // 1)] = p end
-  local out = { first = #columns + 1, ticks = {} }
+local SWEEPS = 6 -- as the search's own guess
+
+-- Fill what an adaptive search did not ask. A sample not seen at a tick is taken to be between what it showed at its nearest
+-- ticks on both sides (0 at the start, wrong beyond the end), as far as the mean curve has come between them; repeated until
+-- that is the mean curve (Turnbull 1976). `columns` of rises by tick; returns full ones.
+local function filled(columns, base)
+  local count, n, top = #columns, #base, 0.0
+  local g, out = { [0] = 0.0 }, {}
+  for c = 1, count do
+    local seen, sum = 0, 0.0
+    for _, v in ipairs(columns[c]) do if v then seen, sum = seen + 1, sum + v end end
+    g[c] = math.max(g[c - 1], seen > 0 and sum / seen or 0.0)
+    out[c] = {}
+  end
+  for s = 1, n do top = top + 1 - base[s] end
+  top = top / n
+  for _ = 1, SWEEPS do
+    for s = 1, n do
+      local from, value = 0, 0.0
+      for c = 1, count + 1 do
+        local rise = c <= count and columns[c][s]
+        if rise or c > count then
+          local reach = (rise and g[c] or top) - g[from]
+          for k = from + 1, c - 1 do
+            local share = reach > 0 and math.min(1.0, (g[k] - g[from]) / reach) or 0.5
+            out[k][s] = value + ((rise or 1 - base[s]) - value) * share
+          end
+          if rise then out[c][s] = rise end
+          from, value = c, rise or 0.0
+        end
+      end
+    end
+    for c = 1, count do
+      local sum = 0.0
+      for s = 1, n do sum = sum + out[c][s] end
+      g[c] = math.max(g[c - 1], sum / n)
+    end
+  end
+  return out
+end
+
+-- Columns of rises of one study, put after `columns`, and its ticks.
+local function prepare(ticks, base, numbers, columns)
+  local out, own, gaps = { first = #columns + 1, ticks = {} }, {}, false
   for _, t in ipairs(ticks) do
     local column, n, sum = {}, 0, 0.0
     for k, number in ipairs(numbers) do
@@ -170,29 +209,29 @@ local function prepare(ticks, c, base, numbers, valid, settings, columns)
       column[k] = e and e - base[k] or false
       if e then n, sum = n + 1, sum + e - base[k] end
     end
+    gaps = gaps or n < #numbers
     if n > 0 then
-      local p = limits[t.tick]
-      local complete = t.n >= valid
-      local function known(threshold) return complete or p ~= nil and (p.lo > threshold or p.hi <= threshold) end
-      columns[#columns + 1] = column
-      out.ticks[#out.ticks + 1] = { i = t.i, n = n, rise = sum / n, onset = known(settings.onset), brk = known(settings.break_at) }
+      own[#own + 1] = column
+      out.ticks[#out.ticks + 1] = { i = t.i, n = n, rise = sum / n }
     end
   end
+  if gaps then own = filled(own, base) end
+  table.move(own, 1, #own, #columns + 1, columns)
   return out
 end
 
 -- Points for boundaries.lua out of one draw; `means` are those of all columns.
-local function points_of(study, means, n, field)
+local function points_of(study, means, n)
   local out = { { i = 0.0, rise = 0.0, n = n, low = 0.0, high = 0.0 } }
   for k, t in ipairs(study.ticks) do
-    local rise = means[study.first + k - 1] or t.rise
-    out[k + 1] = { i = t.i, rise = rise, n = t.n, low = t[field] and rise or -1.0, high = t[field] and rise or 1.0 }
+    local rise = means[study.first + k - 1]
+    out[k + 1] = { i = t.i, rise = rise, n = t.n, low = rise, high = rise }
   end
   return out
 end
 
-local function crossing(study, means, n, field, threshold, steep, settings, finest)
-  local points = points_of(study, means, n, field)
+local function crossing(study, means, n, threshold, steep, settings, finest)
+  local points = points_of(study, means, n)
   if #points == 1 then return 1.0 end
   return boundaries.settle(points, boundaries.crossing(points, threshold, steep), settings.step, finest).x
 end
@@ -200,7 +239,7 @@ end
 -- The curve of errors: the mean clean error and on it the mean rises.
 local function errors_of(study, means, base)
   local out = { { i = 0.0, y = base } }
-  for k, t in ipairs(study.ticks) do out[k + 1] = { i = t.i, y = base + (means[study.first + k - 1] or t.rise) } end
+  for k, t in ipairs(study.ticks) do out[k + 1] = { i = t.i, y = base + means[study.first + k - 1] } end
   return out
 end
 
@@ -237,13 +276,23 @@ local function better(side)
   return side.area.lo > 0 and "a" or side.area.hi < 0 and "b" or nil
 end
 
-local function drawn(study, c)
-  local out = {}
-  for k, p in ipairs(study) do out[k] = { i = p.i, error = p.y } end
-  for _, p in ipairs(c.points) do
-    for _, o in ipairs(out) do
-      if math.abs(o.i - p.i) < 5e-7 and p.lo then o.lo, o.hi, o.n = p.lo - p.rise + o.error, p.hi - p.rise + o.error, p.n end
-    end
+-- The curve to draw, with limits. Those of a rising curve cannot exceed a later point's nor fall below an earlier one's.
+local function drawn(points, c)
+  local out, limits = {}, {}
+  for _, p in ipairs(c.points) do limits[math.tointeger((p.i * 1e6 + 0.5) // 1)] = p end
+  for k, p in ipairs(points) do
+    local l = limits[math.tointeger((p.i * 1e6 + 0.5) // 1)]
+    out[k] = { i = p.i, error = p.y, lo = l and l.lo and l.lo - l.rise + p.y, hi = l and l.hi and l.hi - l.rise + p.y, n = l and l.n }
+  end
+  if #(c.bounds.islands or {}) > 0 then return out end
+  local hi, lo = math.huge, -math.huge
+  for k = #out, 1, -1 do
+    hi = math.min(hi, out[k].hi or hi)
+    if out[k].hi then out[k].hi = math.max(hi, out[k].error) end
+  end
+  for _, p in ipairs(out) do
+    lo = math.max(lo, p.lo or lo)
+    if p.lo then p.lo = math.min(lo, p.error) end
   end
   return out
 end
@@ -253,16 +302,16 @@ local function compare_side(run, ca, cb)
   local xa, xb = ticks_of(run.a, ca), ticks_of(run.b, cb)
   check_pixels(xa, xb, ca.name .. ca.side, run.samples, run.names)
   local n, columns = #base.numbers, { base.a, base.b }
-  local sa = prepare(xa, ca, base.a, base.numbers, run.a.analysis.set_size, settings, columns)
-  local sb = prepare(xb, cb, base.b, base.numbers, run.b.analysis.set_size, settings, columns)
+  local sa = prepare(xa, base.a, base.numbers, columns)
+  local sb = prepare(xb, base.b, base.numbers, columns)
   local mean = means_of(columns)
   local ea, eb = errors_of(sa, mean, mean[1]), errors_of(sb, mean, mean[2])
   local upto = math.min(ea[#ea].i, eb[#eb].i)
   local onset, break_, area = {}, {}, {}
   for r, means in ipairs(core.resample(columns, n, run.replicates, run.seed)) do
-    local function at(s, field, threshold, steep, study) return crossing(s, means, n, field, threshold, steep, settings, run.finest[study]) end
-    onset[r] = at(sb, "onset", settings.onset, boundaries.STEEP.onset, 2) - at(sa, "onset", settings.onset, boundaries.STEEP.onset, 1)
-    break_[r] = at(sb, "brk", settings.break_at, boundaries.STEEP.break_at, 2) - at(sa, "brk", settings.break_at, boundaries.STEEP.break_at, 1)
+    local function at(s, threshold, steep, study) return crossing(s, means, n, threshold, steep, settings, run.finest[study]) end
+    onset[r] = at(sb, settings.onset, boundaries.STEEP.onset, 2) - at(sa, settings.onset, boundaries.STEEP.onset, 1)
+    break_[r] = at(sb, settings.break_at, boundaries.STEEP.break_at, 2) - at(sa, settings.break_at, boundaries.STEEP.break_at, 1)
     area[r] = curve.between(errors_of(sa, means, means[1]), errors_of(sb, means, means[2]), upto)
   end
   local signed, absolute = curve.between(ea, eb, upto)

@@ -63,7 +63,7 @@ local function verdict(side)
   if b.never == "both" then out[1] = "Neither breaks."
   elseif b.never then out[1] = ("Only %s breaks, at %.2f."):format(b.never == "a" and "b" or "a", b.never == "a" and b.b or b.a)
   else out[1] = ("a breaks at %.2f, b at %.2f."):format(b.a, b.b) end
-  out[2] = side.better and side.better .. " holds out longer." or "The difference may be chance."
+  out[2] = side.better and side.better .. " holds out longer." or "No difference is shown."
   for _, c in ipairs(side.crossovers) do out[#out + 1] = ("%s errs less up to intensity %.2f, %s beyond."):format(c.before, c.i, c.after) end
   return table.concat(out, " ")
 end
@@ -88,7 +88,7 @@ local function article(side, names)
     { name = names[2], points = side.curve_b, break_ = not (n == "b" or n == "both") and side.break_.b or nil },
   }, { title = compare.title(side) .. ": error over intensity", crossovers = crossovers })
   return html.fill([[<article id="{{anchor}}"><div class="head"><h3>{{name}}</h3><span class="tag">{{family}}</span></div>
-<p class="verdict">{{verdict}}</p>{{{chart}}}{{{tests}}}</article>]],
+<p class="verdict">{{verdict}}</p><div class="solo">{{{chart}}}</div>{{{tests}}}</article>]],
     { anchor = anchor(side), name = compare.title(side), family = side.family or "", verdict = verdict(side), chart = chart, tests = tests(side) })
 end
 

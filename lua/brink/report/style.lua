@@ -52,7 +52,7 @@ figure.good img { outline:3px solid var(--safe); outline-offset:-3px; } figure.b
 .curve .first-line { stroke:var(--soft); } .curve .second-line { stroke:var(--accent); } .curve path.break { fill:none; stroke-width:1.5; stroke-dasharray:6 3; }
 .curve .first-band { fill:var(--soft); opacity:.14; } .curve .second-band { fill:var(--band); } .curve .first-dot { fill:var(--soft); } .curve .second-dot { fill:var(--accent); }
 .curve .first-text { fill:var(--soft); } .curve .second-text { fill:var(--accent); } .curve .crossover { stroke:var(--doubt); stroke-width:1.5; stroke-dasharray:1 4; fill:none; }
-.key.first { background:var(--soft); margin-left:0; } .key.second { background:var(--accent); } .gain { color:var(--safe); } .loss { color:var(--broken); }
+.solo { max-width:660px; } .key.first { background:var(--soft); margin-left:0; } .key.second { background:var(--accent); } .gain { color:var(--safe); } .loss { color:var(--broken); }
 details { margin:10px 0; } summary { cursor:pointer; color:var(--accent); }
 code { font:13px ui-monospace,"DejaVu Sans Mono",monospace; overflow-wrap:anywhere; }
 footer { padding:36px 24px 60px; color:var(--soft); font-size:13px; }
