@@ -1,4 +1,4 @@
-/* Runs and confusion counts. The compressed text is COCO's (rleFrString in its maskApi.c describes it).
+/* Runs and confusion counts.
  * SPDX-License-Identifier: MIT */
 #include "labels/overlap.h"
 
@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "labels/rle.h"
 
 void runs_init(Runs *r, int w, int h) { *r = (Runs){.w = w, .h = h}; }
 
@@ -59,36 +60,13 @@ bool runs_from_counts(Runs *r, const uint64_t *count, size_t n, Err *err) {
   return covered(r, at, err);
 }
 
-/* The number at *p, moved on; false at a character that is none or past the end. */
-static bool varint(const char *s, size_t n, size_t *p, int64_t *out) {
-  uint64_t x = 0;
-  for (int shift = 0; *p < n && shift < 60; shift += 5) {
-    int c = (unsigned char)s[(*p)++] - 48;
-    if (c < 0 || c > 63) return false;
-    x |= (uint64_t)(c & 31) << shift;
-    if (c & 32) continue;
-    if (c & 16) x |= ~(uint64_t)0 << (shift + 5);
-    memcpy(out, &x, sizeof x);
-    return true;
-  }
-  return false;
-}
-
 bool runs_from_text(Runs *r, const char *s, size_t n, Err *err) {
+  Rle rle = {0};
   uint64_t at = 0;
-  int64_t before[2] = {0, 0}; /* the last but one, the last */
-  size_t p = 0;
-  for (size_t k = 0; p < n; k++) {
-    size_t start = p;
-    int64_t x;
-    if (!varint(s, n, &p, &x)) return err_set(err, ERR_DAMAGED, "character %zu of the counts is not part of a number", start + 1);
-    /* |x| < 2^60 and sums are kept below 2^34 pixels, so nothing overflows */
-    if (k > 2) x += before[0];
-    if (x < 0) return err_set(err, ERR_DAMAGED, "count %zu is negative", k + 1);
-    if (!stretch(r, k, &at, (uint64_t)x, err)) return false;
-    before[0] = before[1], before[1] = x;
-  }
-  return covered(r, at, err);
+  bool ok = rle_read(&rle, s, n, err);
+  for (int k = 0; ok && k < rle.n; k++) ok = stretch(r, (size_t)k, &at, rle.count[k], err);
+  rle_clear(&rle);
+  return ok && covered(r, at, err);
 }
 
 bool runs_from_image(Runs *r, const Image *im, Err *err) {

@@ -19,7 +19,7 @@ void runs_init(Runs *r, int w, int h);
 void runs_clear(Runs *r);
 /* From lengths of alternating stretches, the first one outside. They must cover the picture exactly (ERR_DAMAGED). */
 bool runs_from_counts(Runs *r, const uint64_t *count, size_t n, Err *err);
-/* From COCO's compressed text: five bits a character, lengths as differences from the last but one. */
+/* From COCO's compressed text (rle.h). */
 bool runs_from_text(Runs *r, const char *s, size_t n, Err *err);
 /* Pixels whose first channel is not 0. w and h become the image's. */
 bool runs_from_image(Runs *r, const Image *im, Err *err);

@@ -6,6 +6,7 @@ local diff = require "brink.diff"
 local labels = require "brink.labels"
 local map = require "brink.map"
 local measure = require "brink.search.measure"
+local metrics = require "brink.metrics"
 local model_module = require "brink.model"
 local nearest = require "brink.nearest"
 local progress = require "brink.progress"
@@ -13,7 +14,7 @@ local sample = require "brink.sample"
 
 local M = {}
 
-local OPTIONS = { "differs", "labels", "max_failures", "progress", "seed" }
+local OPTIONS = { "differs", "labels", "max_failures", "metrics", "progress", "seed" }
 local DIFFERS = 0.02 -- an error above this counts as a differing output: what the search calls non-negligible
 
 local Evaluation = { __name = "brink.Evaluation" }
@@ -43,6 +44,32 @@ local function sources_of(data)
     end
   end
   return list, by_id
+end
+
+-- Metrics asked for: a name, or a list of names and of { name = ..., options of metrics.new }.
+local function metrics_of(given, level)
+  local out = {}
+  if type(given) == "string" or type(given) == "table" and given.name then given = { given } end
+  if given ~= nil and type(given) ~= "table" then error("evaluate: metrics: names expected, got " .. type(given), level + 1) end
+  for k, entry in ipairs(given or {}) do
+    local name, opts = entry, {}
+    if type(entry) == "table" then
+      name = entry.name
+      for key, v in next, entry do if key ~= "name" then opts[key] = v end end
+    end
+    local ok, metric = pcall(metrics.new, name, opts)
+    if not ok then error("evaluate: " .. tostring(metric):gsub("^[^\n:]+:%d+: ", ""), level + 1) end
+    out[k] = { name = name, metric = metric }
+  end
+  return out
+end
+
+-- Add a picture to the metrics; what they cannot read is said with its path.
+local function measure_with(list, r, s)
+  for _, m in ipairs(list) do
+    local ok, why = pcall(m.metric.add, m.metric, r.raw_label, r.raw_prediction, s, r.sure)
+    if not ok then error(type(why) == "string" and ("%s: %s: %s"):format(s.path, m.name, why) or why, 0) end
+  end
 end
 
 local function recorded(value)
@@ -100,7 +127,8 @@ local function one(run, s)
   local ok, prediction, sure = measure.ask(run.model, image, subject)
   if not rawget(s, "pixels") and not rawget(s, "loader") then image:close() end
   if not ok then return { failure = prediction } end
-  return { error = diff.checked(run.diff, label, prediction, s, sure), label = run.shown(label), prediction = run.shown(prediction) }
+  return { error = diff.checked(run.diff, label, prediction, s, sure), label = run.shown(label), prediction = run.shown(prediction),
+    raw_label = label, raw_prediction = prediction, sure = sure }
 end
 
 local function group() return { errors = {}, sum = 0.0, differing = 0 } end
@@ -117,10 +145,11 @@ local function figures(g)
 end
 
 --- Evaluate. `spec`: an augmenter; `data`: a data set. opts: differs (.02: an error above it is a differing output), seed,
--- max_failures (none), progress (true), labels.
+-- max_failures (none), progress (true), labels, metrics (names as of brink.metrics.new, or tables { name = ..., options }).
 --
 -- Returns a table { n, mean, lo, hi (95 % interval of the mean error), differing = list of { path, label, prediction, error },
--- per_class = list of { class, n, mean, lo, hi, differing }, failures = list of { path, reason }, model }, with methods
+-- per_class = list of { class, n, mean, lo, hi, differing }, failures = list of { path, reason }, metrics = list
+-- of { name, figures }, model }, with methods
 -- text() and json(). Every file counts once, by its path. A picture that cannot be read, has no label, or on which the model
 -- fails is a failure with its reason and no part of the mean. Pictures of a synthesis (brink.dataset of its folder)
 -- are held by the built-in recogniser against what they were made from. Raises when diff_error gives no number
@@ -128,6 +157,7 @@ end
 function M.run(spec, data, opts)
   opts = opts or {}
   check(opts, 3)
+  local asked = metrics_of(opts.metrics, 3)
   local run = judge(spec, data, opts)
   local differs = opts.differs or DIFFERS
   local out = setmetatable({ differing = core.json.array {}, failures = core.json.array {}, per_class = core.json.array {}, differs = differs,
@@ -146,6 +176,7 @@ function M.run(spec, data, opts)
       return
     end
     add(all, r.error, differs)
+    measure_with(asked, r, s)
     local name = labels.class(s.label)
     if name then
       if not classes[name] then
@@ -166,13 +197,16 @@ function M.run(spec, data, opts)
     out.per_class[k] = figures(classes[name])
     out.per_class[k].class = name
   end
+  out.metrics = core.json.array {}
+  for k, m in ipairs(asked) do out.metrics[k] = { name = m.name, figures = m.metric:result() } end
   return out
 end
 
 --- As JSON text.
 function Evaluation:json()
   return core.json.encode({ n = self.n, mean = self.mean, lo = self.lo, hi = self.hi, count = #self.differing, differing = self.differing,
-    per_class = self.per_class, failures = self.failures, differs = self.differs, model = self.model }, { indent = 2 }) .. "\n"
+    per_class = self.per_class, failures = self.failures, differs = self.differs,
+    metrics = self.metrics, model = self.model }, { indent = 2 }) .. "\n"
 end
 
 local function shown(text) return (tostring(text):gsub("%c", "?")) end
@@ -203,6 +237,7 @@ function Evaluation:text()
       out[#out + 1] = ("%-28s %6d %8.4f %8.4f..%-8.4f %8d"):format(shown(c.class), c.n, c.mean, c.lo, c.hi, c.differing)
     end
   end
+  for _, m in ipairs(self.metrics) do out[#out + 1] = m.name .. "\n  " .. metrics.text(m.figures):gsub("\n$", ""):gsub("\n", "\n  ") end
   if #self.failures > 0 then
     out[#out + 1] = ("%d failures:"):format(#self.failures)
     some(out, self.failures, function(f) return f.path .. ": " .. f.reason end)

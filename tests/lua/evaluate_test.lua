@@ -112,4 +112,20 @@ t.test("misuse", function()
   t.raises(function() brink.augmenter { predict = function() return 1 end, diff_error = function() return "x" end }:evaluate(data, QUIET) end, "diff_error gave")
 end)
 
+t.test("metrics over the set stand beside the average", function()
+  local list = {}
+  for k = 1, 4 do
+    list[k] = { image = core.image.new(8, 8, 3, "u8", k), name = "p" .. k, id = ("%032x"):format(k), label = k % 2 == 0 and "a" or "b" }
+  end
+  local aug = brink.augmenter { predict = function() return "a", 0.75 end }
+  local e = aug:evaluate(list, { progress = false, metrics = "classification" })
+  t.eq({ e.metrics[1].name, e.metrics[1].figures.top1 }, { "classification", 0.5 })
+  t.near(e.metrics[1].figures.ece, 0.25, 1e-12)
+  t.ok(e:text():find("top1", 1, true))
+  t.near(core.json.decode(e:json()).metrics[1].figures.ece, 0.25, 1e-12)
+  t.raises(function() aug:evaluate(list, { progress = false, metrics = "clasification" }) end, "did you mean classification")
+  t.raises(function() aug:evaluate(list, { progress = false, metrics = { { name = "keypoints", apha = 1 } } }) end, "no option apha")
+  t.raises(function() aug:evaluate(list, { progress = false, metrics = { "detection" } }) end, "detection: label: \"b\"")
+end)
+
 t.done()

@@ -4,6 +4,7 @@ local core = require "brink.core"
 local exit = require "brink.cli.exit"
 local gate = require "brink.gate"
 local options = require "brink.cli.options"
+local output = require "brink.cli.output"
 local study = require "brink.study"
 
 local M = {
@@ -45,9 +46,7 @@ function M.run(values, operands)
     if not ok then exit.with(exit.disk, "%s", tostring(message)) end
   end
   if values.json then
-    local data = verdict:data()
-    data.version, data.command = 1, "check"
-    io.write(core.json.encode(data, { indent = 2 }), "\n")
+    output.json("check", verdict:data())
   else
     io.write(verdict:text())
   end

@@ -1,9 +1,9 @@
 --- brink compare: two studies of the same pictures.
 -- SPDX-License-Identifier: MIT
 local compare = require "brink.compare"
-local core = require "brink.core"
 local exit = require "brink.cli.exit"
 local options = require "brink.cli.options"
+local output = require "brink.cli.output"
 local study = require "brink.study"
 
 local M = {
@@ -45,8 +45,8 @@ function M.run(values, operands)
   end
   if values.json then
     local data = result:data()
-    data.version, data.command, data.report = 1, "compare", page
-    io.write(core.json.encode(data, { indent = 2 }), "\n")
+    data.report = page
+    output.json("compare", data)
   else
     io.write(result:text())
     if page then io.write(page, "\n") end

@@ -2,6 +2,7 @@
 -- SPDX-License-Identifier: MIT
 local core = require "brink.core"
 local exit = require "brink.cli.exit"
+local metrics = require "brink.metrics"
 local options = require "brink.cli.options"
 local output = require "brink.cli.output"
 local setup = require "brink.cli.setup"
@@ -16,6 +17,7 @@ Pictures that cannot be read, have no label, or on which the model fails are lis
   options = {
     (setup.options "model"), (setup.options "recipe"), (setup.options "diff"), (setup.options "labels"), (setup.options "format"),
     { name = "differs", type = "number", lo = 0, hi = 0.999999, default_text = "0.02", doc = "an error above this is a differing output" },
+    { name = "metric", many = true, choices = metrics.names(), doc = "figures over all pictures too: detection (COCO average precision of boxes), masks, keypoints, segmentation, classification, regression; may be given again" },
     { name = "max-failures", type = "integer", lo = 0, doc = "stop when more pictures than this fail; default: never" },
     { name = "out", short = "o", value = "FILE", doc = "write the result as JSON too" },
     (setup.options "seed"), (setup.options "threads"), (options.common "json"),
@@ -32,6 +34,7 @@ Pictures that cannot be read, have no label, or on which the model fails are lis
     { "differing", "list of { path, label, prediction, error }" },
     { "per_class", "list of { class, n, mean, lo, hi, differing }" },
     { "failures", "list of { path, reason }" },
+    { "metrics", "list of { name, figures } asked for by --metric" },
     { "model", "what judged them" },
   },
 }
@@ -41,6 +44,7 @@ function M.run(values, operands)
   local data = setup.data("eval", operands, fields, values)
   local opts = setup.settings(fields, "eval")
   if values.differs then opts.differs = values.differs end
+  if values.metric then opts.metrics = values.metric end
   if values.max_failures then opts.max_failures = values.max_failures end
   if values.quiet then opts.progress = false end
   local result = exit.checked_options("evaluate: ", aug.evaluate, aug, data, opts)
