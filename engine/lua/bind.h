@@ -74,6 +74,9 @@ int open_resample(lua_State *L);
 int open_shapes(lua_State *L);
 int open_process(lua_State *L);
 int open_http(lua_State *L);
+int open_index(lua_State *L);
+int open_xml(lua_State *L);
+int open_yaml(lua_State *L);
 int open_version(lua_State *L);
 int luaopen_brink_core(lua_State *L);
 int luaopen_brink(lua_State *L); /* for brink.so and the executable: core, embedded modules, require "brink" */

@@ -34,6 +34,9 @@ static const luaL_Reg openers[] = {
     {"postprocess", open_postprocess},
     {"onnx", open_onnx},
     {"http", open_http},
+    {"index", open_index},
+    {"xml", open_xml},
+    {"yaml", open_yaml},
     {NULL, NULL},
 };
 

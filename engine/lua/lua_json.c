@@ -264,5 +264,7 @@ int open_json(lua_State *L) {
   lua_setfield(L, -2, "encode");
   lua_pushlightuserdata(L, (void *)&null_key);
   lua_setfield(L, -2, "null");
+  lua_pushlightuserdata(L, (void *)&null_key);
+  lua_setfield(L, LUA_REGISTRYINDEX, "brink.json.null"); /* for other readers */
   return 1;
 }
