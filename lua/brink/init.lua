@@ -24,6 +24,7 @@ M.image = image                 -- load, decode, new; and what every image can d
 M.map, M.each = map.map, map.each
 M.augmenter = augmenter         -- model + error + augmentations: search, synthesize, evaluate
 M.dataset = dataset             -- a folder, a table of samples, ...
+M.label_format = dataset.label_format -- a label format of your own
 M.model = model                 -- a function, nil for the built-in recogniser, ...
 M.worker_path = require("brink.worker").path -- where brink_worker.py is, the helper for models in Python
 M.diff = diff                   -- how wrong a prediction is

@@ -10,15 +10,24 @@ M.Sample = Sample
 
 local methods = {}
 
--- The field `id` is worked out when it is first read.
+-- The field `id` is worked out when it is first read; so is `label`, when the sample has a function read_label.
 function Sample.__index(self, key)
   if key == "id" then return (methods.identify(self)) end
+  if key == "label" then
+    local read = rawget(self, "read_label")
+    if not read then return nil end
+    local label = read(self)
+    rawset(self, "read_label", nil)
+    rawset(self, "label", label)
+    return label
+  end
   return methods[key]
 end
 
 function Sample:__tostring() return "sample " .. self.path .. (type(self.label) == "string" and ", " .. self.label or "") end
 
 --- A sample from a table: { path = } or { image = Image } or { load = function(self) -> Image, id = }, and label, name.
+-- One inside another file has read_bytes = function(self) -> its bytes, and a path to show.
 -- Returns the table itself as a sample. Raises on anything else.
 function M.new(given)
   if getmetatable(given) == Sample then return given end
@@ -44,7 +53,11 @@ function methods:identify()
   local id = rawget(self, "id")
   if id then return id end
   local message, code
+  local bytes = rawget(self, "read_bytes")
   if self.pixels then id = self.pixels:hash()
+  elseif bytes then
+    bytes, message, code = bytes(self)
+    id = bytes and core.file.hash_text(bytes)
   else id, message, code = core.file.hash(self.path) end
   if not id then return nil, message, code end
   rawset(self, "id", id)
@@ -55,6 +68,12 @@ end
 function methods:load()
   if self.pixels then return self.pixels end
   if self.loader then return self.loader(self) end
+  local read = rawget(self, "read_bytes")
+  if read then
+    local bytes, message, code = read(self)
+    if not bytes then return nil, message, code end
+    return core.image.decode(bytes, { name = self.path })
+  end
   return core.image.load(self.path)
 end
 methods.image = methods.load

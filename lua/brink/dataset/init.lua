@@ -3,9 +3,12 @@
 -- Only names are kept; pixels are read sample by sample. Order is bytewise by path
 -- and does not depend on the file system.
 -- SPDX-License-Identifier: MIT
+local common = require "brink.labels.formats.common"
 local core = require "brink.core"
 local map = require "brink.map"
+local nearest = require "brink.nearest"
 local sample = require "brink.sample"
+local index_module = require "brink.dataset.index"
 
 local M = {}
 
@@ -13,21 +16,48 @@ local Dataset = { __name = "brink.Dataset" }
 local methods = {}
 local readers = {} -- in the order they are asked
 
--- Names by which a file asks to be read as a picture; others in the folder are counted as ignored.
-local PICTURE = { png = true, jpg = true, jpeg = true, jpe = true, jfif = true, bmp = true, gif = true, tif = true, tiff = true, webp = true,
-  ppm = true, pgm = true, pbm = true, avif = true, heic = true, jxl = true, jp2 = true }
-
---- Add a reader { name, detect = function(path, info) -> boolean, read = function(path, opts) -> list of samples (tables), extra }.
--- `extra` may hold `failures` (list of { path, reason, code }), `classes` and `ignored`. Readers added later are asked first.
+--- Add a reader { name, detect = function(path, info, opts) -> boolean } with one of
+-- read = function(path, opts) -> list of samples (tables), extra, for sets that fit in a table; `extra` may hold `failures` (list
+-- of { path, reason, code }), `classes`, `meta` and `ignored`;
+-- open = function(path, opts) -> index (dataset/index.lua), for sets of any size.
+-- Either may return nil, message, code. Readers added later are asked first; one of the same name takes the other's place.
 function M.register(reader)
-  if type(reader) ~= "table" or type(reader.name) ~= "string" or type(reader.detect) ~= "function" or type(reader.read) ~= "function" then
-    error("dataset.register: { name, detect, read } expected", 2)
+  if type(reader) ~= "table" or type(reader.name) ~= "string" or type(reader.detect) ~= "function" or
+    (type(reader.read) ~= "function" and type(reader.open) ~= "function") then
+    error("dataset.register: { name, detect, read or open } expected", 2)
   end
+  for k = #readers, 1, -1 do if readers[k].name == reader.name then table.remove(readers, k) end end
   table.insert(readers, 1, reader)
 end
 
+--- Names of the formats that can be read, sorted.
+function M.formats()
+  local list = {}
+  for k, reader in ipairs(readers) do list[k] = reader.name end
+  table.sort(list)
+  return list
+end
+
+-- Sample k of an index; made again when nobody holds it any more.
+local function fetch(self, k)
+  if k < 1 or k > self.count then return nil end
+  local held = self.held[k]
+  if held then return held end
+  local s = sample.new(self.index:get(k))
+  self.held[k] = s
+  return s
+end
+
 function Dataset.__index(self, key)
+  local index = rawget(self, "index")
+  if index and math.type(key) == "integer" then return fetch(self, key) end
   if key == "fingerprint" then return self:identity() end
+  if key == "classes" then
+    local list = index and index.classes or {}
+    if type(list) == "function" then list = list(index) end
+    rawset(self, "classes", list)
+    return list
+  end
   return methods[key]
 end
 function Dataset.__len(self) return self.count end
@@ -61,17 +91,10 @@ function methods:identity()
   return known
 end
 
-local function sorted(set)
-  local list = {}
-  for name in pairs(set) do list[#list + 1] = name end
-  table.sort(list)
-  return list
-end
-
 local function classes_of(list)
   local seen = {}
   for _, s in ipairs(list) do if type(s.label) == "string" then seen[s.label] = true end end
-  return sorted(seen)
+  return common.sorted(seen)
 end
 
 local function finish(list, extra)
@@ -81,36 +104,23 @@ local function finish(list, extra)
   self.failures = extra.failures or {}
   self.ignored = extra.ignored or 0
   self.classes = extra.classes or classes_of(list)
+  self.meta = extra.meta or {}
   self.path = extra.path
   return self
 end
 
--- Every file below dir, depth first in bytewise order of the relative path. Folders already seen (links in a circle) and
--- hidden names are passed over.
-local function walk(dir, relative, out, seen)
-  local names, message, code = core.file.list(dir)
-  if not names then
-    out.failures[#out.failures + 1] = { path = dir, reason = message, code = code }
-    return
-  end
-  table.sort(names)
-  for _, name in ipairs(names) do
-    local path, rel = dir .. "/" .. name, relative .. name
-    local info = core.file.info(path)
-    if name:sub(1, 1) == "." then
-      out.ignored = out.ignored + 1
-    elseif info and info.type == "dir" then
-      local key = ("%s:%s"):format(info.dev, info.ino)
-      if not seen[key] then
-        seen[key] = true
-        walk(path, rel .. "/", out, seen)
-      end
-    elseif PICTURE[(name:match "%.(%w+)$" or ""):lower()] then
-      out.files[#out.files + 1] = { path = path, relative = rel }
-    else
-      out.ignored = out.ignored + 1
-    end
-  end
+local function finish_index(index, path, format)
+  local report = index.report or common.report()
+  return setmetatable({ index = index, count = index.count, held = setmetatable({}, { __mode = "v" }), failures = report.failures, report = report,
+    ignored = index.ignored or 0, meta = index.meta or {}, path = index.path or path, format = format }, Dataset)
+end
+
+--- Read every label once. Returns the set's failures (all of them are known then), and { lost, clipped }: entries that
+-- could not be used, coordinates set back to the frame.
+function methods:check()
+  for k = 1, self.count do local _ = self[k].label end
+  local report = self.report or {}
+  return self.failures, { lost = report.lost or #self.failures, clipped = report.clipped or 0 }
 end
 
 -- Labels of a folder: false or nil none; "folder" the name of the picture's folder; a function of the relative path; or a
@@ -132,24 +142,27 @@ end
 M.register {
   name = "folder",
   detect = function(_, info) return info.type == "dir" end,
-  read = function(path, opts)
+  open = function(path, opts)
     local label = labeller(opts.labels)
-    local out = { files = {}, failures = {}, ignored = 0 }
-    local root = path:gsub("(.)/+$", "%1")
-    local info = core.file.info(root)
-    walk(root, "", out, { [("%s:%s"):format(info.dev, info.ino)] = true })
-    table.sort(out.files, function(a, b) return a.relative < b.relative end)
-    local list = {}
-    for k, f in ipairs(out.files) do
-      list[k] = { path = f.path, name = f.relative:match("[^/]*$"), relative = f.relative, label = label(f.relative) }
-    end
-    return list, { failures = out.failures, ignored = out.ignored, path = root }
+    local root, report = common.trim(path), common.report()
+    local files, ignored = common.walk(root, common.is_picture, report)
+    local any = opts.labels ~= nil and opts.labels ~= false
+    return index_module.list(files, function(relative)
+      return { path = root .. "/" .. relative, name = common.base(relative), relative = relative, label = any and label(relative) or nil }
+    end, { report = report, ignored = ignored, path = root, classes = function(self)
+      local seen = {}
+      for k = 1, any and self.count or 0 do
+        local value = self:get(k).label
+        if type(value) == "string" then seen[value] = true end
+      end
+      return common.sorted(seen)
+    end })
   end,
 }
 
 M.register {
   name = "file",
-  detect = function(path, info) return info.type == "file" and PICTURE[(path:match "%.(%w+)$" or ""):lower()] or false end,
+  detect = function(path, info) return info.type == "file" and common.is_picture(path) end,
   read = function(path, opts)
     local label = labeller(opts.labels)
     local name = path:match("[^/]*$")
@@ -158,8 +171,10 @@ M.register {
 }
 
 --- A data set from a folder, a file some reader knows, a table of samples (tables of sample.lua, or paths), or a data set.
--- opts: labels (see labeller above; a reader may take more), format (the reader's name). Returns a data set: `#data`,
--- `data[k]`, `data:samples()`, `failures`, `classes`, `ignored`, `fingerprint`. Raises on misuse; a path that is
+-- opts: labels (see labeller above; a reader may take more), format (the reader's name; else the first whose detect says
+-- yes), split. Returns a data set: `#data`, `data[k]`, `data:samples()`, `failures`, `classes`, `ignored`, `fingerprint`,
+-- `format`, `meta`, `check()`. Labels of large sets are read when they are asked for; what is wrong with them is in
+-- `failures` from then on. Raises on misuse; a path that is
 -- missing or unreadable gives nil, message, code.
 function M.open(source, opts)
   opts = opts or {}
@@ -177,18 +192,39 @@ function M.open(source, opts)
   if type(source) ~= "string" or source == "" then error("dataset: a path or a table of samples expected, got " .. tostring(source), 2) end
   local info, message, code = core.file.info(source)
   if not info then return nil, message, code end
-  if info.type == "missing" then return nil, source .. ": no such file or folder", "io" end
+  if info.type == "missing" and require("brink.labels.formats.webdataset").is_pattern(source) then
+    opts = setmetatable({ format = "webdataset" }, { __index = opts })
+  elseif info.type == "missing" then return nil, source .. ": no such file or folder", "io" end
   for _, reader in ipairs(readers) do
-    if (opts.format == nil or opts.format == reader.name) and (opts.format or reader.detect(source, info)) then
-      local list, extra, word = reader.read(source, opts)
-      if not list then return nil, extra, word end
-      return finish(list, extra or {})
+    if (opts.format == nil or opts.format == reader.name) and (opts.format or reader.detect(source, info, opts)) then
+      local got, extra, word
+      if reader.open then got, extra, word = reader.open(source, opts) else got, extra, word = reader.read(source, opts) end
+      if not got then return nil, extra, word end
+      if reader.open then return finish_index(got, source, reader.name) end
+      local set = finish(got, extra or {})
+      set.format = reader.name
+      return set
     end
   end
-  if opts.format then error("dataset: format: no reader named " .. tostring(opts.format), 2) end
+  if opts.format then
+    local names = M.formats()
+    error(("dataset: format: no reader named %s%s; there are %s"):format(tostring(opts.format), nearest.hint(tostring(opts.format), names),
+      table.concat(names, ", ")), 2)
+  end
   return nil, source .. ": not a folder of pictures and no known data set format", "unsupported"
 end
 
-require "brink.dataset.manifest"(M.register)
+for _, format in ipairs(require "brink.labels.formats".list()) do
+  if format.open then M.register(format) end
+end
+
+--- Write a data set: writer(format, folder[, options]). See dataset/writer.lua.
+function M.writer(...) return require "brink.dataset.writer".new(...) end
+
+--- Write all of a data set in a format (default: its own) into a folder. See dataset/writer.lua.
+function M.write(...) return require "brink.dataset.writer".write(...) end
+
+--- A label format of one's own. See labels/formats/custom.lua.
+function M.label_format(format) return M.register(require "brink.labels.formats.custom".define(format)) end
 
 return setmetatable(M, { __call = function(_, source, opts) return M.open(source, opts) end })
