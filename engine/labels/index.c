@@ -332,7 +332,7 @@ static bool add_note(Build *b, const Span *span, uint32_t number) {
   bool found = false;
   if (f.note.has_id && !*e.why && !set_add(&b->note_ids, f.note.id, 0, &found)) return err_memory(b->err);
   if (found) complain(&e, "id", "a second annotation with this id");
-  if (*e.why && f.note.has_id) return fault_at(b, span->line, "annotations[%u] (id %lld): %s", number, (long long)f.note.id, e.why);
+  if (*e.why && f.note.has_id && strncmp(e.why, "id:", 3)) return fault_at(b, span->line, "annotations[%u] (id %lld): %s", number, (long long)f.note.id, e.why);
   if (*e.why) return fault_at(b, span->line, "annotations[%u]: %s", number, e.why);
   Note *more = grow(b->notes, b->n_notes, &b->cap_notes, sizeof *more);
   if (!more) return err_memory(b->err);

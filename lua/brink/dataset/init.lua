@@ -218,6 +218,8 @@ for _, format in ipairs(require "brink.labels.formats".list()) do
   if format.open then M.register(format) end
 end
 
+require "brink.dataset.manifest"(M.register)
+
 --- Write a data set: writer(format, folder[, options]). See dataset/writer.lua.
 function M.writer(...) return require "brink.dataset.writer".new(...) end
 

@@ -379,7 +379,7 @@ function M.walk(dir, want, report, limit)
             seen[key] = true
             visit(path .. "/" .. name, relative .. name .. "/")
           end
-        elseif info and info.type == "file" and want(name) then out[#out + 1] = relative .. name
+        elseif want(name) then out[#out + 1] = relative .. name
         else ignored = ignored + 1 end
       end
     end
