@@ -191,6 +191,29 @@ t.test("masks: COCO's text, lists, images and polygons agree", function()
   t.raises(function() m:shared(ring) end, "3 x 2 and 10 x 8")
 end)
 
+t.test("an allocation that fails is an error, never a crash or a wrong count", function()
+  local O = core.overlap
+  local a = classes { { 0, 1, 0, 1 }, { 1, 0, 1, 0 } }
+  local counts = {}
+  for k = 1, 200 do counts[k] = 1 end
+  local text = ("1"):rep(3) .. ("0"):rep(197)
+  for _, make in ipairs {
+    function() return O.from_image(a) end, function() return O.runs(20, 10, counts) end, function() return O.runs(20, 10, text) end,
+    function() return O.from_rings(10, 8, { { 1, 1, 7, 1, 7, 6 } }) end, function() return O.confusion(a, a) end,
+  } do
+    local failures = 0
+    for k = 1, 40 do
+      core.test.fail_alloc(k)
+      local value, message, code = make()
+      core.test.fail_alloc(0)
+      if value then break end
+      failures = failures + 1
+      t.eq(code, "memory", message)
+    end
+    t.ok(failures >= 1 and failures < 40)
+  end
+end)
+
 t.test("mask IoU by hand", function()
   local a = { class = 1, mask = { size = { 2, 3 }, counts = { 1, 3, 2 } } }
   local b = { class = 1, mask = { size = { 2, 3 }, counts = { 2, 3, 1 } } }
