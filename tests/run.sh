@@ -6,6 +6,7 @@ out=$(mktemp -d) || exit 1
 trap 'rm -rf "$out"' EXIT
 export LUA_PATH="tests/lib/?.lua;;" BRINK="$build/brink" BRINK_SO="$build/brink.so" build out
 export BRINK_LUA=${BRINK_LUA-}
+export TSAN_OPTIONS="${TSAN_OPTIONS:+$TSAN_OPTIONS:}suppressions=$PWD/tests/tsan.supp"
 
 one() {
   name=$(basename "$1")

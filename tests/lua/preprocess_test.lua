@@ -93,7 +93,7 @@ end)
 
 t.test("grey and alpha become what the input has", function()
   local im = image.from_bytes(1, 1, 4, "u8", string.char(200, 100, 50, 7), true)
-  local function values(pic, c) return (preprocess.new({}, input("f32", 1, c, 1, 1)):apply(pic)):totable() end
+  local function values(pic, c) return (preprocess.new({ layout = "NCHW" }, input("f32", 1, c, 1, 1)):apply(pic)):totable() end
   t.eq(values(im, 3), { 200.0, 100.0, 50.0 })
   t.eq(values(grey(9), 3), { 9.0, 9.0, 9.0 })
   t.eq(values(im, 1), { 124.0 }) -- (200 * 299 + 100 * 587 + 50 * 114) / 1000 = 124.2
