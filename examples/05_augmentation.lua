@@ -9,7 +9,7 @@
 -- In a file of its own (recipes/fog.lua is one) it serves every command: brink show Fog photo.jpg --recipe recipes/fog.lua
 -- SPDX-License-Identifier: MIT
 local brink = require "brink"
-local prim = require "brink.prim"
+local prim = brink.prim
 
 brink.augmentation {
   name = "Blinds", family = "light", doc = "Sun through a blind: dark stripes across the picture.", weight = 0.5,

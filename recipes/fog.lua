@@ -8,7 +8,7 @@
 -- the rest. Without depth the whole picture stands at one distance (Koschmieder 1924).
 -- SPDX-License-Identifier: MIT
 local brink = require "brink"
-local prim = require "brink.prim"
+local prim = brink.prim
 
 brink.augmentation {
   name = "Fog", family = "weather", aliases = { "Mist" }, conflicts = { "Decontrast" },

@@ -92,6 +92,8 @@ local expected = {
   ["05_augmentation.lua"] = { says = { "Blinds" }, makes = { "blinds.png" } },
   ["06_strategy.lua"] = { says = { "(grid", "(own" }, makes = {} },
   ["07_stream.lua"] = { says = {}, makes = { "stream.png" } },
+  ["08_boxes.lua"] = { says = { "100 % left, box" }, makes = { "boxes.png" } },
+  ["09_compare.lua"] = { says = { "McNemar p = ", "FAIL any.break < baseline", "ok   clean > 0.2" }, makes = { "old.db", "new.db" } },
 }
 
 t.test("examples: there are some", function() t.ok(#names >= 7) end)

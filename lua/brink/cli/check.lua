@@ -13,7 +13,7 @@ local M = {
   doc = "Hold a study against conditions, for CI: exit code 9 when one says fail.",
   details = [[An EXPRESSION compares WHAT.MEASURE with a number or the baseline: GaussianBlur.break < 0.3; Hue.-.onset < 0.1; any.onset < baseline - 0.05; blur.break < 0.9 * baseline; Rotate.error@0.5 > 0.2; clean > baseline + 0.01. WHAT: an augmentation, a family (its worst row), any or all (each row and side in turn). SIDE, between the two, + or -: without it the worse one counts. MEASURE: onset, break, error@I, rise@I, auc, baseline. Also: + - * / ( ), and, or, < <= > >=. An onset or break never reached is 1. Exit code 0: none holds; 9: one does; 2: an expression cannot be read.]],
   options = {
-    { name = "fail-if", value = "EXPRESSION", many = true, required = true, doc = "fail when this holds; may be given again" },
+    { name = "fail-if", value = "EXPRESSION", many = true, required = true, doc = "fail when this holds" },
     { name = "baseline", value = "STUDY", doc = "the study `baseline` means" },
     { name = "confident", type = "flag", doc = "fail only when the condition holds for the whole 95 % intervals, so that noise fails no build" },
     { name = "junit", value = "FILE", doc = "write JUnit XML there" },
