@@ -129,16 +129,35 @@ static void inner_point(const double *xy, int n, double out[2]) {
   out[1] = y;
 }
 
-void poly_nest(Poly *p) {
+typedef struct Extent {
+  double area, x0, y0, x1, y1;
+} Extent;
+
+static Extent extent_of(const double *xy, int n) {
+  Extent e = {fabs(ring_area(xy, n)), INFINITY, INFINITY, -INFINITY, -INFINITY};
+  for (int i = 0; i < n; i++) {
+    e.x0 = fmin(e.x0, xy[2 * i]), e.x1 = fmax(e.x1, xy[2 * i]);
+    e.y0 = fmin(e.y0, xy[2 * i + 1]), e.y1 = fmax(e.y1, xy[2 * i + 1]);
+  }
+  return e;
+}
+
+bool poly_nest(Poly *p, Err *err) {
+  Extent *e = mem_alloc((size_t)p->rings + 1, sizeof *e);
+  if (!e) return err_memory(err);
+  for (int k = 0; k < p->rings; k++) e[k] = extent_of(poly_xy(p, k), p->ring[k].n);
   for (int k = 0; k < p->rings; k++) {
-    double at[2], area = fabs(ring_area(poly_xy(p, k), p->ring[k].n));
+    double at[2];
     int depth = 0;
     inner_point(poly_xy(p, k), p->ring[k].n, at);
     for (int j = 0; j < p->rings; j++) {
-      double other = fabs(ring_area(poly_xy(p, j), p->ring[j].n));
-      if (j == k || other < area || (other == area && j > k)) continue;
+      const Extent *o = &e[j];
+      if (!(at[0] >= o->x0 && at[0] <= o->x1 && at[1] >= o->y0 && at[1] <= o->y1)) continue;
+      if (j == k || o->area < e[k].area || (o->area == e[k].area && j > k)) continue;
       depth += ring_contains(poly_xy(p, j), p->ring[j].n, at[0], at[1]);
     }
     p->ring[k].hole = depth & 1;
   }
+  mem_free(e);
+  return true;
 }

@@ -42,7 +42,7 @@ double poly_area(const Poly *p);
 /* x0, y0, x1, y1; false without points. */
 bool poly_bounds(const Poly *p, double box[4]);
 /* Which rings are holes, by how many larger rings they lie in. */
-void poly_nest(Poly *p);
+bool poly_nest(Poly *p, Err *err);
 
 /* The part with a x + b y + c >= 0, exactly; out is fresh. cut: whether anything was taken off (only ever set to true). */
 bool poly_cut(const Poly *in, double a, double b, double c, Poly *out, bool *cut, Err *err);

@@ -74,6 +74,58 @@ static bool any_crossing(const Side *s, int n) {
   return false;
 }
 
+static int by_top(const void *x, const void *y) {
+  const Side *s = x, *t = y;
+  double a = fmin(s->a[1], s->b[1]), b = fmin(t->a[1], t->b[1]);
+  return (a > b) - (a < b);
+}
+
+static int by_value(const void *x, const void *y) {
+  double a = *(const double *)x, b = *(const double *)y;
+  return (a > b) - (a < b);
+}
+
+static double x_at(const Side *s, double y) { return s->a[0] + (s->b[0] - s->a[0]) * ((y - s->a[1]) / (s->b[1] - s->a[1])); }
+
+/* Area between the 1st and 2nd, 3rd and 4th ... of the active sides in the slab y0..y1, which holds no end of a side. */
+static double slab(const Side *s, const int *active, int n, double y0, double y1, double *x) {
+  double sum = 0.0;
+  for (int i = 0; i < n; i++) {
+    double v = x_at(&s[active[i]], (y0 + y1) / 2.0);
+    int j = i;
+    for (; j > 0 && x[j - 1] > v; j--) x[j] = x[j - 1];
+    x[j] = v;
+  }
+  for (int i = 0; i + 1 < n; i += 2) sum += (x[i + 1] - x[i]) * (y1 - y0);
+  return sum;
+}
+
+/* Area that an odd number of rings encloses, for sides that cross at their ends at most. Re-sorts s. */
+static bool odd_area(Side *s, int n, double *area, Err *err) {
+  double *y = mem_alloc((size_t)n + 1, 3 * sizeof *y), *x = y + 2 * ((size_t)n + 1);
+  int *active = mem_alloc((size_t)n + 1, sizeof *active), m = 0, next = 0;
+  bool ok = (y && active) || err_memory(err);
+  *area = 0.0;
+  for (int i = 0; ok && i < n; i++) y[2 * i] = s[i].a[1], y[2 * i + 1] = s[i].b[1];
+  if (ok) {
+    qsort(y, 2 * (size_t)n, sizeof *y, by_value);
+    qsort(s, (size_t)n, sizeof *s, by_top);
+  }
+  for (int k = 0; ok && k + 1 < 2 * n; k++) {
+    if (y[k] == y[k + 1]) continue;
+    int kept = 0;
+    for (; next < n && fmin(s[next].a[1], s[next].b[1]) <= y[k]; next++)
+      if (s[next].a[1] != s[next].b[1]) active[m++] = next;
+    for (int i = 0; i < m; i++)
+      if (fmax(s[active[i]].a[1], s[active[i]].b[1]) > y[k]) active[kept++] = active[i];
+    m = kept;
+    *area += slab(s, active, m, y[k], y[k + 1], x);
+  }
+  mem_free(y);
+  mem_free(active);
+  return ok;
+}
+
 /* --- splitting: pieces are sides that meet only at their ends --- */
 
 typedef struct Cuts {
@@ -235,8 +287,7 @@ static bool link(const Side *s, int n, Poly *out, Err *err) {
     }
   }
   mem_free(used);
-  if (ok) poly_nest(out);
-  return ok;
+  return ok && poly_nest(out, err);
 }
 
 static bool check_points(const Poly *p, Err *err) {
@@ -272,8 +323,7 @@ static bool nests(const Poly *p, Poly *scratch, bool *yes, Err *err) {
     *yes = !p->ring[0].hole;
     return true;
   }
-  if (!poly_copy(scratch, p, err)) return false;
-  poly_nest(scratch);
+  if (!poly_copy(scratch, p, err) || !poly_nest(scratch, err)) return false;
   for (int k = 0; k < p->rings; k++) *yes = *yes && scratch->ring[k].hole == p->ring[k].hole;
   return true;
 }
@@ -292,6 +342,17 @@ static bool rebuild(Poly *p, const Side *s, int n, Poly *out, Err *err) {
   return ok;
 }
 
+/* Nothing crosses, and what the rings add up to is what they enclose (they may meet in points and along sides). */
+static bool is_good(const Poly *p, Side *s, int n, bool *good, Err *err) {
+  double odd;
+  if (*good && any_crossing(s, n)) *good = false;
+  if (!*good) return true;
+  if (!odd_area(s, n, &odd, err)) return false;
+  *good = fabs(odd - poly_area(p)) <= 1e-7 * (1.0 + odd);
+  qsort(s, (size_t)n, sizeof *s, by_ends);
+  return true;
+}
+
 bool poly_clean(Poly *p, bool *changed, Err *err) {
   int n = 0, before = p->rings;
   bool good = false, ok;
@@ -302,8 +363,8 @@ bool poly_clean(Poly *p, bool *changed, Err *err) {
   Poly other;
   poly_init(&other);
   Side *s = sides_of(p, &n, err);
-  ok = s && nests(p, &other, &good, err);
-  if (ok && (!good || any_crossing(s, n))) {
+  ok = s && nests(p, &other, &good, err) && is_good(p, s, n, &good, err);
+  if (ok && !good) {
     *changed = true;
     ok = rebuild(p, s, n, &other, err);
   }

@@ -124,7 +124,7 @@ bool poly_cut(const Poly *in, double a, double b, double c, Poly *out, bool *cut
       cross[2 * i + 1].t = -b * chain[i].leave[0] + a * chain[i].leave[1];
     }
     ok = join(in, chain, n, cross, place, out, err);
-    if (ok) poly_nest(out);
+    ok = ok && poly_nest(out, err);
   }
   mem_free(chain);
   mem_free(cross);

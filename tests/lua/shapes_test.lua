@@ -176,6 +176,38 @@ t.test("random scribbles become clean polygons with the area of their even-odd m
   end
 end)
 
+t.test("rings that meet in points and along sides: crossings through a corner, shared sides, corners on the grid", function()
+  t.near(shapes.area { 1, 0, 5, 0, 5, 2, 8, 8, 8, 0, 2, 4 }, 23, 0.01, "a side crosses at another's corner")
+  t.near(shapes.area { parts = { { 0, 0, 10, 0, 10, 10, 0, 10 }, { 5, 0, 15, 0, 15, 10, 5, 10 } } }, 150, 1e-3, "overlap along shared sides")
+  local bridged = { 0, 0, 10, 0, 10, 10, 0, 10, 0, 0, 3, 3, 3, 6, 6, 6, 6, 3, 3, 3 }
+  local hole = shapes.clean(bridged)
+  t.near(shapes.area(hole), 91, 1e-3, "a hole at the end of a bridge")
+  for key = 1, 120 do
+    local rng, p = core.rng(key, "grid", 0, 0), { parts = {}, holes = {} }
+    for k = 1, rng:integer(1, 3) do
+      p.parts[k] = {}
+      for i = 1, 2 * rng:integer(3, 9) do p.parts[k][i] = rng:integer(0, 8) end
+    end
+    for k = 1, rng:integer(0, 2) do
+      p.holes[k] = {}
+      for i = 1, 2 * rng:integer(3, 7) do p.holes[k][i] = rng:integer(0, 8) end
+    end
+    local clean = shapes.clean(p) or { parts = {}, holes = {} }
+    local count = 0
+    for y = 0, 31 do for x = 0, 31 do
+      local px, py, depth = (x + 0.5031) / 4, (y + 0.4973) / 4, 0
+      for _, r in ipairs(p.parts) do if shapes.contains(r, px, py) then depth = depth + 1 end end
+      for _, r in ipairs(p.holes) do if shapes.contains(r, px, py) then depth = depth - 1 end end
+      if depth > 0 then count = count + 1 end
+    end end
+    local area = shapes.area(clean)
+    t.near(area, count / 16, 2, "case " .. key)
+    t.eq(select(2, shapes.clean(clean)) or false, false, "clean stays clean, case " .. key)
+    local left, right = shapes.clip(clean, -1, -1, 4.5, 10), shapes.clip(clean, 3.5, -1, 10, 10)
+    t.near((left and shapes.area(left) or 0) + (right and shapes.area(right) or 0), area, 1e-3, "halves, case " .. key)
+  end
+end)
+
 t.test("what is no polygon is refused or is nothing", function()
   t.eq((shapes.clean { parts = {} }), nil)
   t.eq((shapes.clean { 1, 1, 5, 5 }), nil, "two points")

@@ -307,6 +307,40 @@ t.test("a label of one's own kind moves by transform", function()
   t.eq(out.mask, own.mask:hash())
 end)
 
+t.test("a mask of shreds, bent until it folds, keeps its share of pixels", function()
+  local w, h = 150, 150
+  local board = core.image.new(w, h, 1, "u8", 128):run { { op = "gaussian_noise", std = 0.5, key = 3 } }:lut(function(v) return v > 128 and 1 or 0 end)
+  local plan = { { op = "elastic", amplitude = 20, sigma = 8, key = 4 }, { op = "crop", x = 0, y = 0, w = 75, h = 150 } }
+  local out, all = one({ class = "a", mask = board, box = { 0, 0, w, h } }, w, h, plan)
+  t.eq({ all.width, all.height, out.mask.width }, { 75, 150, 75 })
+  local warp, outline = core.plan.new(plan):warp(w, h), core.shapes.mask_polygon(board)
+  t.fails("at most", warp:polygon(outline))
+  t.ok(out.visibility > 0.1 and out.visibility < 0.6, "visibility " .. out.visibility)
+  t.eq(out.box, { core.shapes.mask_box(out.mask) })
+end)
+
+t.test("the k-th allocation fails: an error or a reason, the label as it was", function()
+  local w, h = 60, 50
+  local l = label(w, h, { { class = "a", box = { 5, 5, 20, 20 }, polygon = { parts = { { 5, 5, 60, 8, 30, 48, 40, 5 } }, holes = { { 20, 12, 24, 12, 24, 16 } } } },
+    { class = "b", mask = { size = { h, w }, counts = { 500, 40, 2460 } } }, { polyline = { 0, 0, 60, 50 }, keypoints = { 3, 4, 2 } }, { obb = { 30, 20, 20, 8, 15 } } })
+  local before = core.json.encode(labels.record(l))
+  local plan = { { op = "rotate", degrees = 20 }, { op = "thin_plate", amount = 4, key = 3 }, { op = "piecewise_affine", amount = 0.3, key = 3 }, { op = "erase", x = 5, y = 5, w = 10, h = 10 } }
+  local want = core.json.encode(labels.record((labels.transport(l, plan, size(w, h)))))
+  local failed = 0
+  for _, sticky in ipairs { false, true } do
+    for k = 1, 600, 1 do
+      core.test.fail_alloc(k, sticky)
+      local ok, out = pcall(labels.transport, l, plan, size(w, h))
+      local asked = core.test.alloc_count()
+      core.test.fail_alloc(0)
+      if ok and out then t.eq(core.json.encode(labels.record(out)), want) else failed = failed + 1 end
+      if asked < k then break end
+    end
+  end
+  t.ok(failed > 100, failed .. " allocations failed")
+  t.eq(core.json.encode(labels.record(l)), before)
+end)
+
 t.test("drawing labels: something is drawn, inside the frame, whatever the names hold", function()
   local im = core.image.new(120, 80, 4, "u8", 60)
   local l = label(120, 80, {

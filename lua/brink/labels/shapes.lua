@@ -67,7 +67,8 @@ function M.mask_like(image, like)
   if type(like) == "userdata" then return image end
   if like.image then return { image = image } end
   local given = like.rle or like
-  local rle = core.shapes.mask_rle(image, type(given.counts) == "table" and "list" or "text")
+  local rle, message, code = core.shapes.mask_rle(image, type(given.counts) == "table" and "list" or "text")
+  if not rle then return nil, message, code end
   return like.rle and { rle = rle } or rle
 end
 
@@ -83,7 +84,10 @@ function M.region(object)
   if object.mask then
     local image, message = M.mask_image(object.mask)
     if not image then return nil, nil, message end
-    return core.shapes.mask_polygon(image) or { parts = {}, holes = {} }, "mask"
+    local outline
+    outline, message = core.shapes.mask_polygon(image)
+    if message then return nil, nil, message end
+    return outline or { parts = {}, holes = {} }, "mask"
   end
   if object.quad then return { parts = { object.quad }, holes = {} }, "quad" end
   if object.obb then return { parts = { M.obb_outline(object.obb) }, holes = {} }, "obb" end
@@ -128,7 +132,7 @@ function M.record(label)
     for key, value in pairs(object) do o[key] = key == "mask" and value or plain(value) end
     if o.mask then
       local image = type(o.mask) == "userdata" and o.mask or o.mask.image
-      o.mask = image and core.shapes.mask_rle(image) or plain(o.mask)
+      o.mask = image and assert(core.shapes.mask_rle(image)) or plain(o.mask)
     end
     objects[k] = o
   end

@@ -16,6 +16,22 @@ local M = {}
 
 local GEOMETRY = { box = true, obb = true, quad = true, polygon = true, polyline = true, keypoints = true, mask = true }
 
+--- Raised for geometry that is damaged; M.shapes makes it a reason.
+local Damaged = {}
+local function damaged(reason) error(setmetatable({ reason = reason }, Damaged)) end
+
+local function checked(value, message)
+  if value == nil and message ~= nil then damaged(message) end
+  return value
+end
+
+--- warp:polygon: polygon or nil when nothing is left, share still seen, cut.
+local function carried(job, polygon, covers)
+  local left, seen, cut = job.warp:polygon(polygon, covers)
+  if left == nil and type(seen) == "string" then damaged(seen) end
+  return left, seen, cut
+end
+
 local warps
 local function is_warp(op)
   if not warps then
@@ -29,7 +45,7 @@ local function add_boxes(holes, steps, list, width, height)
   local warp = assert(core.plan.new(steps):warp(width, height))
   for k = 1, #list - 3, 4 do
     if list[k + 2] > 0 and list[k + 3] > 0 then
-      local back = warp:back { parts = { shapes.box_outline { list[k], list[k + 1], list[k + 2], list[k + 3] } }, holes = {} }
+      local back = checked(warp:back { parts = { shapes.box_outline { list[k], list[k + 1], list[k + 2], list[k + 3] } }, holes = {} })
       table.move(back.parts, 1, #back.parts, #holes + 1, holes)
     end
   end
@@ -98,30 +114,36 @@ local function all_points(polygon)
   return out
 end
 
+local function rectangle(points, angle)
+  local x, y, w, h, turn = geometry.rectangle(points, angle)
+  checked(x, y)
+  return { x, y, w, h, turn }
+end
+
 local function move_obb(job, o)
-  local left, _, cut = job.warp:polygon { parts = { shapes.obb_outline(o) }, holes = {} }
+  local left, _, cut = carried(job, { parts = { shapes.obb_outline(o) }, holes = {} })
   if not left then return nil end
   local angle = turned(job.warp, o[1], o[2], o[5])
   local scale = similarity(job.affine)
   if scale then
     local x, y = job.warp:point(o[1], o[2])
     if not (cut and job.rules.clip) then return { x, y, o[3] * scale, o[4] * scale, angle } end
-    return { geometry.rectangle(all_points(left), angle) }
+    return rectangle(all_points(left), angle)
   end
-  local rect = facing({ geometry.rectangle(job.warp:outline(shapes.obb_outline(o))) }, angle)
+  local rect = facing(rectangle(checked(job.warp:outline(shapes.obb_outline(o)))), angle)
   if not (cut and job.rules.clip) then return rect end
-  return { geometry.rectangle(all_points(left), rect[5]) }
+  return rectangle(all_points(left), rect[5])
 end
 
 local function move_quad(job, q)
-  local left, _, cut = job.warp:polygon { parts = { q }, holes = {} }
+  local left, _, cut = carried(job, { parts = { q }, holes = {} })
   if not left then return nil end
   local out = {}
   for k = 1, 7, 2 do out[k], out[k + 1] = job.warp:point(q[k], q[k + 1]) end
   if not (cut and job.rules.clip) then return out end
   -- the rectangle along its first side around what is left, corners in the same order
   local angle = degrees(out[4] - out[2], out[3] - out[1])
-  local r = shapes.obb_outline { geometry.rectangle(all_points(left), angle) }
+  local r = shapes.obb_outline(rectangle(all_points(left), angle))
   local turn = (out[3] - out[1]) * (out[6] - out[4]) - (out[4] - out[2]) * (out[5] - out[3])
   if turn >= 0 then return r end
   return { r[7], r[8], r[5], r[6], r[3], r[4], r[1], r[2] }
@@ -129,6 +151,7 @@ end
 
 local function move_polyline(job, polyline)
   local lines, seen = job.warp:lines(shapes.lines(polyline))
+  checked(lines, seen)
   if #lines == 0 then return nil, 0 end
   return #lines == 1 and lines[1] or lines, seen
 end
@@ -177,7 +200,7 @@ end
 local function loose_bounds(job, region)
   local all = {}
   for _, ring in ipairs(region.parts) do
-    local moved = job.warp:outline(ring)
+    local moved = checked(job.warp:outline(ring))
     table.move(moved, 1, #moved, #all + 1, all)
   end
   return geometry.bounds(all)
@@ -187,10 +210,10 @@ end
 local function move_box(job, object, out, region, from, left)
   local x, y, w, h
   if from == "mask" and out.mask then
-    x, y, w, h = geometry.mask_box((assert(shapes.mask_image(out.mask))))
+    x, y, w, h = geometry.mask_box((checked(shapes.mask_image(out.mask))))
   elseif from == "box" and job.rules.outline == "ellipse" then
     region, from = { parts = { shapes.ellipse_outline(object.box) }, holes = {} }, "ellipse"
-    left = job.warp:polygon(region) or left
+    left = carried(job, region) or left
   end
   if not job.rules.clip then
     x, y, w, h = loose_bounds(job, region)
@@ -200,11 +223,33 @@ local function move_box(job, object, out, region, from, left)
   if x then return { x, y, w, h }, from end
 end
 
---- The region of an object after the warp: polygon or nil, share still seen. Raises nothing: nil, nil, reason.
-local function move_region(job, region)
+--- Share of the pixels of a mask that arrive in the frame, from at most 4,096 of them, evenly taken.
+local function share_of_mask(job, image)
+  local x, y, w, h = geometry.mask_box(image)
+  if not x then return 0 end
+  local step, hits, all = math.max(1, math.ceil(math.sqrt(w * h / 4096))), 0, 0
+  for py = y, y + h - 1, step do
+    for px = x, x + w - 1, step do
+      if image:pixel(px // 1 | 0, py // 1 | 0) > 0 then
+        all = all + 1
+        local _, _, inside = job.warp:place(px + 0.5, py + 0.5)
+        if inside then hits = hits + 1 end
+      end
+    end
+  end
+  return all > 0 and hits / all or 1
+end
+
+--- The region of an object after the warp: polygon or nil, share still seen, nil, cut; or nil, nil, reason. The outline of a
+-- mask that cannot be followed (torn to shreds and folded) is its pixels' share, and a box.
+local function move_region(job, region, object, from)
   local left, seen, cut = job.warp:polygon(region, job.covers)
-  if left == nil and type(seen) == "string" then return nil, nil, seen end
-  return left, seen, nil, cut
+  if left ~= nil or type(seen) ~= "string" then return left, seen, nil, cut end
+  if from ~= "mask" or cut == "memory" then return nil, nil, seen end
+  local image = checked(shapes.mask_image(object.mask))
+  local x, y, w, h = geometry.mask_box((checked(job.warp:mask(image, 0))))
+  if not x then return nil, 0, nil, true end
+  return { parts = { shapes.box_outline { x, y, w, h } }, holes = {} }, share_of_mask(job, image), nil, true
 end
 
 local function move_mask(job, mask)
@@ -213,9 +258,9 @@ local function move_mask(job, mask)
   if image.width ~= job.warp.in_width or image.height ~= job.warp.in_height then
     return nil, ("mask of %d x %d on a picture of %d x %d"):format(image.width, image.height, job.warp.in_width, job.warp.in_height)
   end
-  local moved = assert(job.warp:mask(image, 0))
+  local moved = checked(job.warp:mask(image, 0))
   if not geometry.mask_box(moved) then return nil end
-  return shapes.mask_like(moved, mask), nil
+  return checked(shapes.mask_like(moved, mask))
 end
 
 local function other_fields(object)
@@ -243,14 +288,14 @@ local function move_object(job, object)
   if why then return nil, why end
   out.class = flipped_class(job, object)
   if region then
-    local left, seen, reason, cut = move_region(job, region)
+    local left, seen, reason, cut = move_region(job, region, object, from)
     if reason then return nil, reason end
-    measure.seen, measure.cut, measure.area = seen, cut, left and geometry.area(left) or 0
+    measure.seen, measure.cut, measure.area = seen, cut, left and checked(geometry.area(left)) or 0
     if object.polygon then out.polygon = left end
     if object.mask then
       out.mask, reason = move_mask(job, object.mask)
       if reason then return nil, reason end
-      if out.mask and from == "mask" then measure.area = geometry.mask_area((assert(shapes.mask_image(out.mask)))) end
+      if out.mask and from == "mask" then measure.area = geometry.mask_area((checked(shapes.mask_image(out.mask)))) end
     end
     if object.quad then out.quad = move_quad(job, object.quad) end
     if object.obb then out.obb = move_obb(job, object.obb) end
@@ -330,7 +375,16 @@ function M.shapes(label, plan, image_in, rules)
   out.width, out.height, out.shapes = warp.out_width, warp.out_height, {}
   for k, object in ipairs(label.shapes or {}) do
     local moved, measure = object, nil
-    if still then measure = still_measure(object) else moved, measure = move_object(job, object) end
+    if still then
+      measure = still_measure(object)
+    else
+      local ok
+      ok, moved, measure = pcall(move_object, job, object)
+      if not ok then
+        if getmetatable(moved) ~= Damaged then error(moved, 0) end
+        moved, measure = nil, moved.reason
+      end
+    end
     if not moved then
       rules:count("rejected: damaged label")
       return nil, ("object %s: %s"):format(object.id or k, measure)
