@@ -32,8 +32,10 @@ static JsonToken fail(Json *j, Err *err, const char *what) {
   return JSON_ERROR;
 }
 
+static bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+
 static void blank(Json *j) {
-  while (j->at < j->n && strchr(" \t\r\n", j->s[j->at]) && j->s[j->at]) j->at++;
+  while (j->at < j->n && is_blank(j->s[j->at])) j->at++;
 }
 
 static int hex4(const Json *j, size_t at) {

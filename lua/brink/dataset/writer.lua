@@ -251,7 +251,7 @@ function Writer:finish()
     table.sort(splits, function(a, b) return (a or "") < (b or "") end)
     if #splits == 0 then splits[1] = false end
     self.opts.splits = splits
-    self.format.finish(self.folder, function(split) return records_of(self, split, split == nil) end, self.opts)
+    if self.format.finish then self.format.finish(self.folder, function(split) return records_of(self, split, split == nil) end, self.opts) end
     return true
   end)
 end

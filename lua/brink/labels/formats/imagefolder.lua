@@ -59,6 +59,7 @@ local function open_one(dir, split, unlabelled)
   local files, ignored = common.walk(dir, common.is_picture, report)
   local classes = folders_in(dir)
   for k, name in ipairs(classes) do classes[k] = class_of(name) end
+  table.sort(classes)
   return index_module.list(files, function(rel)
     return { path = dir .. "/" .. rel, relative = (split and split .. "/" or "") .. rel, name = common.base(rel), split = split,
       label = not unlabelled and rel:find "/" and class_of(rel:match "^([^/]+)/") or nil }

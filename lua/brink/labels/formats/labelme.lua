@@ -258,10 +258,11 @@ local function shapes_of(object, label)
   return #points > 0 and { { #points == 2 and "point" or "points", points } } or {}
 end
 
-local function write_shape(object, kind, points, mask)
-  local shape = { label = tostring(object.class or ""), shape_type = kind, points = points, flags = object.attributes or {} }
+-- `whole`: LabelMe's own fields are added where they are missing.
+local function write_shape(object, kind, points, mask, whole)
+  local shape = { label = tostring(object.class or ""), shape_type = kind, points = points, flags = object.attributes or (whole and {} or nil) }
   for key, value in next, object.extra or {} do if not SHAPE_KEYS[key] then shape[key] = value end end
-  if shape.group_id == nil then shape.group_id = null end
+  if whole and shape.group_id == nil then shape.group_id = null end
   shape.mask = mask
   return shape
 end
@@ -281,7 +282,7 @@ function M.files(record)
     if facts.shape_type then table.insert(doc.shapes, write_shape(object, facts.shape_type, facts.points, facts.mask))
     else
       for _, s in ipairs(shapes_of(object, label)) do
-        if s[1] then table.insert(doc.shapes, write_shape(object, s[1], pairs_of(s[2]), s[3])) end
+        if s[1] then table.insert(doc.shapes, write_shape(object, s[1], pairs_of(s[2]), s[3], true)) end
       end
     end
   end

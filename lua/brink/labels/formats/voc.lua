@@ -311,7 +311,7 @@ local function write_object(object, opts, out)
   end
   local function child(tag, v) return element(tag, common.text(v)) end
   table.insert(node.children, { tag = "bndbox", children = { child("xmin", box[1] + one), child("ymin", box[2] + one),
-    child("xmax", box[1] + box[3] + one), child("ymax", box[2] + box[4] + one) } })
+    child("xmax", box[1] + box[3]), child("ymax", box[2] + box[4]) } })
   for _, extra in ipairs(object.extra and object.extra.voc or {}) do table.insert(node.children, extra) end
   tree.write(node, out, "  ")
 end

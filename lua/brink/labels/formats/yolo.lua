@@ -46,7 +46,7 @@ end
 local function read_names(names)
   local by_id, list, max = {}, {}, -1
   if type(names) ~= "table" then return by_id, list end
-  if json.is_array(names) then
+  if getmetatable(names) ~= nil then -- the mark of a list; a map may look like one
     for k, name in ipairs(names) do by_id[k - 1] = tostring(name) end
     max = #names - 1
   else
