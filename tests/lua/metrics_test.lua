@@ -388,4 +388,26 @@ t.test("a search by boxes finds where they shift too far", function()
   end
 end)
 
+t.test("in a search the true boxes move with the pixels, with labels and without", function()
+  local list = {}
+  for k = 1, 4 do
+    local im = core.image.new(80, 60, 3, "u8", 0):paste(core.image.new(20, 10, 3, "u8", 200), 10 + k, 12)
+    list[k] = { image = im, name = "p" .. k, id = ("%032x"):format(k), label = { kind = "shapes", width = 80, height = 60, shapes = { box(10 + k, 12, 20, 10) } } }
+  end
+  local bright = {}
+  for v = 1, 256 do bright[v] = v > 100 and 255 or 0 end
+  local function predict(im)
+    local x, y, w, h = core.overlap.from_image(im:run { { op = "lut", values = bright } }):box()
+    return { kind = "shapes", width = 80, height = 60, shapes = { x and box(x, y, w, h) } }
+  end
+  for _, labels in ipairs { "given", false } do
+    local spec = { predict = predict, diff_error = diff.iou, augmentations = { "Rotate" } }
+    if not labels then spec.labels = false end
+    local study = brink.augmenter(spec):search(list, { progress = false, strategy = "grid", step = 0.25 })
+    for _, p in ipairs(study:curve "Rotate") do
+      t.ok(p.error < 0.25, ("error %.3f at %.2f: the box stayed where it was"):format(p.error, p.i))
+    end
+  end
+end)
+
 t.done()

@@ -7,6 +7,7 @@
 local augment = require "brink.augment"
 local core = require "brink.core"
 local diff = require "brink.diff"
+local labels = require "brink.labels"
 
 local M = {}
 
@@ -40,7 +41,7 @@ function M.image(row, side, i, sample, seed, image)
   local out
   out, message, code = M.pixels(image, plan)
   if not out then return nil, message, code end
-  return out, params
+  return out, params, plan
 end
 
 local function json(value)
@@ -74,10 +75,10 @@ end
 -- A failure with `passing` is not for the store: the model was not there.
 -- `job`: model, diff, seed, sample, label (nil: the prediction itself, when label-free), image, row (nil: clean), side, i.
 function M.run(job)
-  local image, params, message = job.image, nil, nil
+  local image, params, message, plan = job.image, nil, nil, nil
   if job.row then
     local ok
-    ok, image, params = pcall(M.image, job.row, job.side, job.i, job.sample, job.seed, job.image)
+    ok, image, params, plan = pcall(M.image, job.row, job.side, job.i, job.sample, job.seed, job.image)
     if not ok then
       if type(image) == "table" and image.exit then error(image, 0) end
       image, params = nil, tostring(image):gsub("\n.*", ""):gsub("^[^\n:]*search/measure%.lua:%d+: ", "")
@@ -95,6 +96,15 @@ function M.run(job)
   end
   local label = job.label
   if label == nil then label = prediction end
+  if plan and labels.shapes.is(label) then
+    -- what is true of the untouched picture moves with its pixels
+    local moved, why = labels.transport(label, plan, job.image, image)
+    if moved == nil then
+      result.failure = "label: " .. tostring(why)
+      return result
+    end
+    label = moved
+  end
   result.error = diff.checked(job.diff, label, prediction, job.sample, confidence)
   result.label = json(prediction)
   return result, prediction
