@@ -395,6 +395,25 @@ t.test("what is assumed and what falls back is said aloud", function()
   if text:find("\nCPU", 1, true) then t.ok(text:find("execution provider cuda", 1, true) and text:find("running on CPUExecutionProvider", 1, true), text) end
 end)
 
+t.test("the recipes run", function()
+  local squeeze, ultra, photo = t.shared "models/squeezenet_fp32.onnx", t.shared "models/ultraface_rfb_320.onnx", t.shared "images/face_satya.jpg"
+  need_runtime()
+  local dir = t.tmp() .. "/photos"
+  core.file.mkdirs(dir)
+  core.file.write(dir .. "/face.jpg", core.file.read(photo))
+  local function run(line)
+    local f = io.popen(BRINK .. " " .. line .. " 2>&1")
+    local text = f:read "a"
+    t.ok(f:close(), text)
+    return text
+  end
+  local text = run(("recipes/face_detector.lua %s %s %s/faces"):format(ultra, dir, t.tmp()))
+  t.ok(text:find("face.jpg: 1\n", 1, true) and text:find("report/index.html", 1, true), text)
+  t.ok(core.image.load(t.tmp() .. "/faces/face.jpg.png"))
+  text = run(("recipes/imagenet_classifier.lua %s %s %s caffe %s/net"):format(squeeze, dir, t.shared "explain/imagenet_labels_from_filenames.json", t.tmp()))
+  t.ok(text:find("face.jpg: suit", 1, true) and text:find("report/index.html", 1, true), text)
+end)
+
 t.test("a search through a model is the same in batches, and resumes", function()
   need_runtime()
   local path = saved(net.means({ 1, 3, 8, 8 }, { softmax = true }))

@@ -59,7 +59,7 @@ end
 local function lazily(module)
   return function(x, opts)
     local ok, result, message, code = pcall(function() return require(module).open(x, opts) end)
-    if not ok then error(result, type(result) == "string" and 2 or 0) end
+    if not ok then error(result, type(result) == "string" and 3 or 0) end
     return result, message, code
   end
 end
