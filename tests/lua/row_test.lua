@@ -214,4 +214,18 @@ t.test("the placement does not depend on the intensity", function()
   t.eq(one[1].key, two[1].key)
 end)
 
+t.test("what is done as a whole is drawn from 0 to 1, or stops short of the step where it breaks the model", function()
+  local bounds, row = require "brink.synth.bounds", augment.get "HorizontalFlip"
+  t.ok(row.discrete and #augment.compose({ { "HorizontalFlip", 0.49 } }, core.image.new(4, 4, 3)) == 0)
+  t.eq(#augment.compose({ { "HorizontalFlip", 0.5 } }, core.image.new(4, 4, 3)), 1)
+  local function range(known)
+    local study = known and { names = function() return { "HorizontalFlip" } end, bounds = function() return { known } end }
+    local r = bounds.of { rows = { row }, study = study, realism = 0.7, realisms = {}, ranges = {}, limit = function() return 1 end }.HorizontalFlip[1]
+    return { r.lo, r.hi }
+  end
+  t.eq(range(nil), { 0.0, 1.0 })
+  t.eq(range { side = "", onset_found = false, break_found = false }, { 0.0, 1.0 })
+  t.eq(range { side = "", onset_found = true, onset = 0.46, break_found = true, break_ = 0.475 }, { 0.0, 0.475 })
+end)
+
 t.done()

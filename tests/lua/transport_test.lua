@@ -160,6 +160,8 @@ t.test("classes change on mirroring as the rules say", function()
   local sign = { class = "turn left", box = { 1, 1, 5, 5 } }
   t.eq(one(sign, 20, 20, { { op = "flip", axis = "h" } }, rules).class, "turn right")
   t.eq(one(sign, 20, 20, { { op = "rotate90", k = 2 } }, rules).class, "turn left")
+  local known = one({ class = "turn left", class_id = 4, box = { 1, 1, 5, 5 } }, 20, 20, { { op = "flip", axis = "h" } }, rules)
+  t.eq({ known.class, known.class_id }, { "turn right" })
   local numbered = { meta = { class_names = { "turn left", "turn right" } } }
   t.eq(one({ class = 1, box = { 1, 1, 5, 5 } }, 20, 20, { { op = "transpose" } }, rules, numbered).class, 2)
 end)

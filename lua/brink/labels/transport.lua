@@ -287,6 +287,7 @@ local function move_object(job, object)
   local region, from, why = shapes.region(object)
   if why then return nil, why end
   out.class = flipped_class(job, object)
+  if out.class ~= object.class then out.class_id = nil end -- the number belonged to the old class
   if region then
     local left, seen, reason, cut = move_region(job, region, object, from)
     if reason then return nil, reason end

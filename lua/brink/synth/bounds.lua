@@ -3,7 +3,9 @@
 -- From a study: onset and break of the model, scaled by the realism r to (1 - r)
 -- onset .. (1 - r) break. What never breaks is bounded by the guard instead: the
 -- largest intensity at which a picture is still readable. Without a study, a
--- default range that is mild for every row.
+-- default range that is mild for every row. What is done as a whole or not at
+-- all (discrete rows) cannot be done mildly: realism does not scale it, and the
+-- range is 0 to 1, or to where the study says it breaks, which is below the step.
 -- SPDX-License-Identifier: MIT
 local augment = require "brink.augment"
 
@@ -27,10 +29,9 @@ end
 --- The ends before realism: from, to, and where they come from ("study", "guard", "default").
 -- `limit(row, side)` is the guard's largest intensity.
 local function ends(row, side, known, limit)
-  if not known then return 0.0, M.DEFAULT, "default" end
-  local b = known[side]
-  if not b then return 0.0, M.DEFAULT, "default" end
-  local from = b.onset_found and b.onset or 0.0
+  local b = known and known[side]
+  if not b then return 0.0, row.discrete and 1.0 or M.DEFAULT, "default" end
+  local from = b.onset_found and not row.discrete and b.onset or 0.0
   if b.break_found then return from, b.break_, "study" end
   local to = limit(row, side)
   return math.min(from, to), to, "guard"
@@ -67,7 +68,7 @@ function M.of(o)
     local list, clamped = {}, nil
     for k, side in ipairs(sides(row)) do
       local from, to, source = ends(row, side, known, o.limit)
-      list[k] = range_of(row, side, from, to, source, { realism = o.realisms[row.name] or o.realism, range = o.ranges[row.name] })
+      list[k] = range_of(row, side, from, to, source, { realism = o.realisms[row.name] or row.discrete and 0 or o.realism, range = o.ranges[row.name] })
       if list[k].clamped then clamped = clamped or list[k] end
     end
     if clamped then
