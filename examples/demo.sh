@@ -14,7 +14,7 @@ run() {
   "$@"
 }
 
-say "120 pictures of five shapes, 60 of a rocker switch"
+say "120 pictures of five shapes, 60 of a rocker switch, 40 scenes with boxes and outlines (COCO)"
 run "$brink" examples/draw.lua "$out"
 
 say "a model in plain Lua names the shapes: how good is it?"
@@ -36,12 +36,15 @@ say "the same without any model: is each switch still known as itself?"
 run "$brink" search "$out/rocker" --store "$out/rocker.db" --step 0.1 --samples 30 --augment MotionBlur,Brightness,EraseBox,Downscale
 run "$brink" report "$out/rocker.db" -o "$out/rocker-report"
 
+say "labels move with the pixels: scenes with boxes and outlines"
+run "$brink" synth "$out/scenes" --count 24 --realism -0.5 --min-augs 1 --max-augs 2 --augment Rotate,Perspective,ElasticTransform,RandomSizedCrop -o "$out/generated-scenes"
+
 say "what the effects look like"
 picture=$(ls "$out"/shapes/star/*.png | head -n 1)
 run "$brink" show GaussianBlur ElasticTransform Perspective Hue "$picture" -o "$out/sheet.png"
 
 say "look at these"
-for file in report/index.html rocker-report/index.html generated/preview.html sheet.png; do
+for file in report/index.html rocker-report/index.html generated/preview.html generated-scenes/preview.html sheet.png; do
   [ -s "$out/$file" ] || { echo "missing: $out/$file" >&2; exit 1; }
   echo "$out/$file"
 done

@@ -1,8 +1,9 @@
---- The example data, drawn by the engine: rocker switches that are on or off, and five shapes.
+--- The example data, drawn by the engine: rocker switches that are on or off, five shapes, and scenes of several shapes with
+-- boxes and outlines.
 --
---   brink examples/draw.lua [FOLDER [SEED]]      writes FOLDER/rocker/{on,off} and FOLDER/shapes/CLASS
+--   brink examples/draw.lua [FOLDER [SEED]]      writes FOLDER/rocker/{on,off}, FOLDER/shapes/CLASS and, as COCO, FOLDER/scenes
 --
--- As a module: draw.rocker(n, seed) and draw.shape(n, seed) give picture n of a
+-- As a module: draw.rocker(n, seed), draw.shape(n, seed) and draw.scene(n, seed) give picture n of a
 -- set, so that data without end need no folder. What varies (view, light, colours,
 -- material, wear) is drawn from the key of seed and number: the same picture on
 -- every machine. Positions are fractions of the picture until they are drawn.
@@ -215,6 +216,26 @@ function M.shape(n, seed)
   return photograph(clouds(im:draw(list), rng, 7, 0.03), rng, 0), name, box_of(points), points
 end
 
+--- Picture n of the scenes: two to four shapes, none on another. Returns the picture and its label in canonical form
+-- (lua/brink/labels/shapes.lua), with box and outline of each.
+function M.scene(n, seed)
+  local rng = core.rng(seed or 1, "scene", n)
+  local w, h = rng:integer(220, 280), rng:integer(180, 220)
+  local ground = shade(rng:choice(WALLS), rng:uniform(0.6, 0.8))
+  local im = background(w, h, ground, rng)
+  local list, objects = {}, {}
+  local cells = rng:shuffle { { 0.25, 0.27 }, { 0.75, 0.27 }, { 0.25, 0.73 }, { 0.75, 0.73 } }
+  for k = 1, rng:integer(2, 4) do
+    local name, r = rng:choice(M.shapes), h * rng:uniform(0.12, 0.2)
+    local points = outlines[name](w * cells[k][1] + rng:uniform(-6, 6), h * cells[k][2] + rng:uniform(-4, 4), r, rng:uniform(0, 2 * math2.pi))
+    local light = rng:uniform() < 0.5
+    list[k] = polygon(points, { rng:uniform(0, 70) + (light and 185 or 0), rng:uniform(0, 70) + (light and 185 or 0), rng:uniform(0, 70) + (light and 185 or 0) })
+    objects[k] = { id = n * 10 + k, class = name, box = box_of(points), polygon = { parts = { points } } }
+    im = shadow(im, points, 2, 3, 2.5, 0.4)
+  end
+  return photograph(clouds(im:draw(list), rng, 7, 0.03), rng, 0), { kind = "shapes", width = w, height = h, shapes = objects }
+end
+
 --- The sets: name, picture n, its label, and the number of pictures by default.
 M.sets = {
   { name = "rocker", make = M.rocker, label = function(n) return n % 2 == 1 and "on" or "off" end, count = 60 },
@@ -242,9 +263,24 @@ function M.write(set, folder, seed, count)
   return root
 end
 
+--- Draw `count` scenes as a COCO data set in folder/scenes. Pictures that are there stay. Returns folder/scenes.
+function M.write_scenes(folder, seed, count)
+  local root, numbers = folder .. "/scenes", {}
+  local writer = try(brink.dataset.writer("coco", root, { classes = M.shapes }))
+  for n = 1, count or 40 do numbers[n] = n end
+  brink.each(numbers, function(n)
+    local im, label = M.scene(n, seed)
+    return { bytes = im:encode "png", label = label, width = im.width, height = im.height }
+  end, { each = function(r, n) try(writer:add(("%03d.png"):format(n), r.bytes, r.label, { width = r.width, height = r.height })) end })
+  try(writer:finish())
+  return root
+end
+
 if arg and arg[0]:match "draw%.lua$" then
   local folder, seed = arg[1] or "build/examples", arg[2] or 1
-  for _, set in ipairs(M.sets) do print(M.write(set, folder, math.tointeger(tonumber(seed)) or seed)) end
+  seed = math.tointeger(tonumber(seed)) or seed
+  for _, set in ipairs(M.sets) do print(M.write(set, folder, seed)) end
+  print(M.write_scenes(folder, seed))
 end
 
 return M

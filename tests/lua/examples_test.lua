@@ -72,6 +72,23 @@ t.test("sets are written once and read back by label", function()
   os.execute("rm -rf " .. quoted(out))
 end)
 
+t.test("scenes are a COCO set whose boxes hold their shapes", function()
+  local root = draw.write_scenes(out, 1, 4)
+  t.eq(draw.write_scenes(out, 1, 4), root)
+  local data = brink.dataset(root)
+  t.eq({ #data, #data.classes, #data.failures }, { 4, #draw.shapes, 0 })
+  for n = 1, 4 do
+    local image, drawn = draw.scene(n, 1)
+    local read = data[n].label
+    t.eq({ #read.shapes, read.width, read.height }, { #drawn.shapes, image.width, image.height })
+    t.ok(data[n]:image():equal(image))
+    for k, object in ipairs(read.shapes) do
+      t.eq(object.class, drawn.shapes[k].class)
+      for c = 1, 4 do t.near(object.box[c], drawn.shapes[k].box[c], 1e-6) end
+    end
+  end
+end)
+
 t.test("the models in Lua know most of what is drawn", function()
   t.ok(share_right(require("outline").predict, draw.sets[2], 100) >= 0.9, "outline")
   t.ok(share_right(require("switch").predict, draw.sets[1], 100) >= 0.85, "switch")
