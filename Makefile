@@ -10,7 +10,7 @@ SAN     ?=
 LEVEL   ?=
 DEPS    ?= auto
 
-PKGS     = lua5.4 lua5.4-cjson libpng libjpeg libuv sqlite3 libxxhash zlib
+PKGS     = lua5.4 libpng libjpeg libuv sqlite3 libxxhash zlib
 FEATURES = $(foreach p,libedit libcurl expat yaml-0.1,$(if $(shell pkg-config --exists $(p) 2>/dev/null && echo y),$(p)))
 HAVE     = $(foreach p,$(FEATURES),-DHAVE_$(shell echo $(p) | tr 'a-z.-' 'A-Z__'))
 

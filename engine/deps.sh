@@ -2,7 +2,7 @@
 # Install what is missing, by the system's package manager; says what it does. $1: build or test.
 # Nothing missing: silent and quick. DEPS=skip in make turns it off. SPDX-License-Identifier: MIT
 set -e
-build="pkg-config liblua5.4-dev lua5.4 lua-cjson-dev libpng-dev libjpeg62-turbo-dev libuv1-dev libsqlite3-dev libxxhash-dev libedit-dev libcurl4-openssl-dev libexpat1-dev libyaml-dev zlib1g-dev"
+build="pkg-config liblua5.4-dev lua5.4 libpng-dev libjpeg62-turbo-dev libuv1-dev libsqlite3-dev libxxhash-dev libedit-dev libcurl4-openssl-dev libexpat1-dev libyaml-dev zlib1g-dev"
 test="libcmocka-dev"
 want=$build
 [ "$1" = test ] && want="$build $test"
