@@ -118,6 +118,11 @@ t.test("outputs by name and position, labels, confidence, identity", function()
   local same = t.ok(brink.model { onnx = path, input = { scale = 1 / 255 }, output = { "classify", labels = { "red", "green", "blue" } } })
   t.eq(model.identity, same.identity)
   t.ok(model.identity ~= own.identity)
+  for _, name in ipairs { "a", "b" } do
+    core.file.write(("%s/%s.txt"):format(t.tmp(), name), "red\ngreen\nblue\n")
+    local by_file = t.ok(brink.model { onnx = path, input = { scale = 1 / 255 }, output = { "classify", labels = ("%s/%s.txt"):format(t.tmp(), name) } })
+    t.eq(by_file.identity, model.identity)
+  end
   t.ok(model.identity ~= brink.model { onnx = saved(net.means({ 1, 3, 8, 8 })), input = { scale = 1 / 255 }, output = { "classify", labels = { "red", "green", "blue" } } }.identity)
 end)
 

@@ -230,11 +230,21 @@ function M.open(given)
   return self
 end
 
+-- The output's declaration with its labels by content: where their file lies does not matter.
+local function declared(given)
+  if type(given) ~= "table" or given.labels == nil then return given or false end
+  local copy, names = {}, {}
+  for key, v in next, given do copy[key] = v end
+  for k, name in ipairs(output.labels(given.labels)) do names[k] = tostring(name) end
+  copy.labels = core.file.hash_text(table.concat(names, "\n"))
+  return copy
+end
+
 --- What the answers depend on: the files' content, the input's and output's declaration, the batch.
 function M.identity(given, bytes, others, self)
   local feeds = {}
   for k, t in next, self.feeds or {} do feeds[k] = core.file.hash_text(t:bytes()) end
-  return ("onnx %s %s"):format(core.file.hash_text(bytes .. others), identity.of { input = self.input or false, output = given.output or false, feeds = feeds,
+  return ("onnx %s %s"):format(core.file.hash_text(bytes .. others), identity.of { input = self.input or false, output = declared(given.output), feeds = feeds,
     batch = self.batch, finite = self.finite, optimize = given.optimize or 99, providers = given.providers or false })
 end
 
