@@ -1,5 +1,5 @@
 -- The examples and recipes run as they stand, on data drawn for the test; the drawings are what their labels say and the
--- same from the same key; `make demo` ends with the pages it names.
+-- same from the same key.
 -- SPDX-License-Identifier: MIT
 local t = require "check"
 local brink = require "brink"
