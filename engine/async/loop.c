@@ -56,7 +56,7 @@ void loop_free(Loop *l) {
   loop_cancel(l);
   while (loop_drain(l)) {}
   uv_walk(&l->uv, close_left, NULL);
-  uv_run(&l->uv, UV_RUN_DEFAULT);
+  while (uv_run(&l->uv, UV_RUN_DEFAULT)) {} /* job_finish may have told it to stop */
   uv_loop_close(&l->uv);
   mem_free(l);
 }
@@ -93,6 +93,7 @@ void job_finish(Loop *l, Job *job) {
   job->next_done = NULL;
   *l->done_end = job;
   l->done_end = &job->next_done;
+  uv_stop(&l->uv); /* from a timer's callback uv_run would go on to wait for events */
 }
 
 static void run_work(uv_work_t *req) {

@@ -147,6 +147,40 @@ static void loops_are_independent(void **state) {
 
 static atomic_bool gate;
 
+/* A job that ends in a timer's callback and leaves nothing else to happen. */
+static uv_timer_t bell;
+
+static void rung(uv_timer_t *timer) {
+  Job *job = timer->data;
+  job_finish(job->loop, job);
+}
+
+static bool bell_start(Job *job) {
+  uv_timer_init(loop_uv(job->loop), &bell);
+  bell.data = job;
+  return uv_timer_start(&bell, rung, 1, 0) == 0;
+}
+
+static void a_job_may_end_in_a_timer(void **state) {
+  (void)state;
+  Err err;
+  Loop *loop = loop_new(1, &err);
+  assert_non_null(loop);
+  for (int waited = 0; waited < 2; waited++) {
+    Job job = {.start = bell_start};
+    job_begin(loop, &job);
+    assert_true(job.start(&job));
+    alarm(20); /* it hung here */
+    if (waited) loop_wait(loop, &job);
+    else assert_ptr_equal(loop_next(loop), &job);
+    alarm(0);
+    assert_false(job.failed);
+    uv_close((uv_handle_t *)&bell, NULL);
+    while (uv_run(loop_uv(loop), UV_RUN_NOWAIT) && uv_is_active((uv_handle_t *)&bell)) {}
+  }
+  loop_free(loop);
+}
+
 static void gated_work(Job *job) {
   (void)job;
   atomic_fetch_add(&ran, 1);
@@ -184,7 +218,7 @@ int main(void) {
       cmocka_unit_test(sequential_functions_run_side_by_side), cmocka_unit_test(plain_code_runs_one_at_a_time),
       cmocka_unit_test(failures_reach_the_task),               cmocka_unit_test(the_collector_may_run_at_any_time),
       cmocka_unit_test(closing_the_state_waits_for_jobs),      cmocka_unit_test(loops_are_independent),
-      cmocka_unit_test(cancelling_spares_what_has_not_begun),
+      cmocka_unit_test(cancelling_spares_what_has_not_begun), cmocka_unit_test(a_job_may_end_in_a_timer),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -149,6 +149,18 @@ t.test("what changes nothing: extra output, a flood on standard error", function
   end
 end)
 
+t.test("an answer that came while Lua was busy is not late", function()
+  local model <close> = assert(double("good", { timeout = 0.1 }))
+  local out = brink.map({ 1, 2 }, function(k)
+    if k == 1 then return (model:predict(picture(7))) end
+    local ends = core.term.clock() + 0.4
+    while core.term.clock() < ends do end
+    return 0
+  end)
+  t.eq(out, { 7, 0 })
+  t.eq(model:stats().failed, 0)
+end)
+
 t.test("a slow start is waited for, up to start_timeout", function()
   local model <close> = assert(double("slow start", { timeout = 0.2 }))
   t.eq(ask(model, { 1, 2 }), { 1, 2 })
