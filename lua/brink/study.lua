@@ -6,6 +6,7 @@
 -- SPDX-License-Identifier: MIT
 local augment = require "brink.augment"
 local core = require "brink.core"
+local labels = require "brink.labels"
 local measure = require "brink.search.measure"
 local nearest = require "brink.nearest"
 local sample = require "brink.sample"
@@ -169,6 +170,20 @@ function Study:picture(entry)
     return nil, ("%s: the pixels of %s at %g are not those that were tested"):format(s.name, entry.row, entry.i), "mismatch"
   end
   return image, s
+end
+
+--- The label that was true of the tested pixels of a picture entry: shapes moved as the pixels were, any other label as it is.
+-- nil when it was lost on the way or cannot be worked out.
+function Study:truth(entry)
+  local label = entry.label
+  if not labels.shapes.is(label) then return label end
+  local s = self:sample(entry)
+  if s and labels.shapes.is(s.label) then label = s.label end
+  if entry.i == 0 then return label end
+  local source = s and s:image()
+  if not source then return nil end
+  local image, _, plan = measure.image(augment.get(entry.row), entry.side, entry.i, s, entry.seed or self.settings.seed, source)
+  return image and labels.transport(label, plan, source, image) or nil
 end
 
 --- The text of analysis.json.

@@ -69,4 +69,47 @@ t.test("a folder that cannot be written is an error, not a crash", function()
   t.raises(function() study:report(nil) end, "folder expected")
 end)
 
+-- Four pictures with one object each: a box, and a semantic mask as an image.
+local function scenes()
+  local list = {}
+  for k = 1, 4 do
+    local where = { "box", x = 5 + k, y = 5, w = 12, h = 10 }
+    list[k] = { name = "scene" .. k, image = core.image.new(40, 30, 3, "u8", 60):draw { where },
+      label = { kind = "shapes", width = 40, height = 30, shapes = { { class = "<a>", box = { 5 + k, 5, 12, 10 } } },
+        segmentation = core.image.new(40, 30, 1):draw { { "box", x = where.x, y = 5, w = 12, h = 10, colour = { 1 } } } } }
+  end
+  return brink.dataset(list)
+end
+
+local function detector() return { kind = "shapes", width = 40, height = 30, shapes = { { class = "<a>", box = { 7, 5, 12, 10 }, score = 0.9 } } } end
+
+t.test("labels of shapes are drawn over the picture, truth and prediction, as text that cannot be markup", function()
+  local aug = brink.augmenter { predict = detector, diff_error = brink.diff.iou, augmentations = { "Rotate" } }
+  local study = aug:search(scenes(), { progress = false })
+  local text = core.file.read(t.ok(study:report(t.tmp() .. "/e")))
+  t.ok(text:find('<g class="truth">', 1, true) and text:find('<g class="guess">', 1, true))
+  t.ok(text:find("&lt;a&gt; 0.90", 1, true) and not text:find("<a>", 1, true))
+  -- the true box of a turned object is not where it was
+  local failure = study:side("Rotate", "+").first_failure
+  local moved = t.ok(study:truth(failure)).shapes[1].box
+  t.ok(math.abs(moved[1] - failure.label.shapes[1].box[1]) > 0.5, "moved with the pixels")
+end)
+
+t.test("a search against its own answers keeps masks that are images, also when it goes on", function()
+  local function segment(image)
+    local mask = image:convert { channels = 1 }:lut(function(v) return v > 128 and 1 or 0 end)
+    return { kind = "shapes", width = image.width, height = image.height, shapes = {}, segmentation = mask }
+  end
+  local function run()
+    local aug = brink.augmenter { predict = segment, labels = false, diff_error = brink.diff.miou, augmentations = { "Darken" } }
+    return t.ok(aug:search(scenes(), { progress = false, store = t.tmp() .. "/masks.db" }))
+  end
+  local first = run()
+  t.eq(first.baseline, 0.0)
+  t.ok(first:bounds("Darken")[1].break_found, "darkness breaks it")
+  local json = first:json()
+  first:close()
+  t.eq(run():json(), json)
+end)
+
 t.done()

@@ -113,10 +113,12 @@ function M.box_of(object)
 end
 
 --- The label as plain data (for a manifest line): mask images become run lengths, semantic masks and heat maps are left to
--- files of their own and stand as { width, height, hash }.
-function M.record(label)
+-- files of their own and stand as { width, height, hash }. opts.pixels: they come along as { png = base64 } instead, and
+-- M.revive makes pictures of them again.
+function M.record(label, opts)
   local function plain(value)
     if type(value) == "userdata" and value ~= core.json.null then
+      if opts and opts.pixels then return { png = core.base64.encode(assert(value:encode "png")), type = value.type } end
       return { width = value.width, height = value.height, hash = value:hash() }
     end
     if type(value) ~= "table" then return value end
@@ -138,6 +140,16 @@ function M.record(label)
   end
   out.shapes = core.json.array(objects)
   return out
+end
+
+--- A label recorded with its pixels, read back: every { png = ... } is a picture again.
+function M.revive(value)
+  if type(value) ~= "table" then return value end
+  if type(value.png) == "string" and type(value.type) == "string" then
+    return assert(core.image.decode(assert(core.base64.decode(value.png)), { type = value.type }))
+  end
+  for key, v in pairs(value) do value[key] = M.revive(v) end
+  return value
 end
 
 return M

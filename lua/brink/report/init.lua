@@ -7,8 +7,10 @@
 local augment = require "brink.augment"
 local core = require "brink.core"
 local html = require "brink.report.html"
+local labels = require "brink.labels"
 local map = require "brink.map"
 local measure = require "brink.search.measure"
+local overlay = require "brink.report.overlay"
 local page = require "brink.report.page"
 
 local M = {}
@@ -45,10 +47,19 @@ local function units(row, side)
   end
 end
 
+-- What a label of shapes holds, in words.
+local function objects_of(label)
+  local n, first = #(label.shapes or {}), label.shapes and label.shapes[1]
+  local names = label.meta and label.meta.class_names or {}
+  if n == 0 then return "no objects" end
+  return ("%d object%s (%s%s)"):format(n, n > 1 and "s" or "", tostring(names[first.class] or first.class or "object"), n > 1 and ", ..." or "")
+end
+
 -- Any label or prediction as short text. The built-in recogniser answers with the identity of a sample: its name says more.
 local function words(value, names)
   if value == nil then return "nothing" end
   if type(value) == "string" then return names[value] or value end
+  if labels.shapes.is(value) then return objects_of(value) end
   local ok, text = pcall(core.json.encode, value)
   text = ok and text or tostring(value)
   return #text > 160 and text:sub(1, 157) .. "..." or text
@@ -77,6 +88,7 @@ local function shown(study, entry, row, names)
     return out
   end
   out.width, out.height = image.width, image.height
+  out.overlay = overlay.svg(image.width, image.height, study:truth(entry), entry.prediction)
   if image.width * image.height > EXACT_PIXELS then
     out.note = ("shown reduced; %d x %d pixels were tested"):format(image.width, image.height)
     image = reduced(image, 1600)

@@ -34,10 +34,10 @@ local function verdict(row, settings)
   return ("%s; then %s the brink at %s%s."):format(start, how, fixed(row.break_.i), row.break_.physical and " (" .. row.break_.physical .. ")" or "")
 end
 
-local FIGURE = [[<figure class="{{class}}"><img src="{{src}}" alt="{{alt}}" loading="lazy"{{{size}}}><figcaption>{{{caption}}}</figcaption></figure>]]
+local FIGURE = [[<figure class="{{class}}"><div class="shot"><img src="{{src}}" alt="{{alt}}" loading="lazy"{{{size}}}>{{{over}}}</div><figcaption>{{{caption}}}</figcaption></figure>]]
 
 local function figure(class, picture, alt, caption)
-  return html.fill(FIGURE, { class = class, src = picture.src, alt = alt, caption = caption,
+  return html.fill(FIGURE, { class = class, src = picture.src, alt = alt, caption = caption, over = picture.overlay or "",
     size = picture.width and (' width="%d" height="%d"'):format(picture.width, picture.height) or "" })
 end
 

@@ -33,6 +33,9 @@ article > .head { display:flex; flex-wrap:wrap; align-items:baseline; gap:6px 14
 .pair { display:grid; grid-template-columns:minmax(320px,1.5fr) 1fr 1fr; gap:18px; align-items:start; }
 @media (max-width:860px) { .pair { grid-template-columns:1fr 1fr; } .pair > :first-child { grid-column:1/-1; } }
 figure { margin:0; } figure img { display:block; width:100%; height:auto; max-height:300px; object-fit:contain; border-radius:8px; background:var(--line); }
+.shot { position:relative; } .over { position:absolute; inset:0; width:100%; height:100%; fill:none; stroke-width:2; vector-effect:non-scaling-stroke; }
+.over * { vector-effect:non-scaling-stroke; } .over .truth { stroke:#35e08a; } .over .guess { stroke:#ff9f1c; stroke-dasharray:6 4; }
+.over .truth circle { fill:#35e08a; stroke:none; } .over .guess circle { fill:#ff9f1c; stroke:none; }
 figcaption { font-size:13px; color:var(--soft); margin-top:6px; overflow-wrap:anywhere; }
 figure.good img { outline:3px solid var(--safe); outline-offset:-3px; } figure.bad img { outline:3px solid var(--broken); outline-offset:-3px; }
 .strip { display:flex; gap:6px; margin-top:16px; overflow-x:auto; padding-bottom:4px; }

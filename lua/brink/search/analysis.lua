@@ -7,6 +7,7 @@
 -- SPDX-License-Identifier: MIT
 local boundaries = require "brink.search.boundaries"
 local core = require "brink.core"
+local labels = require "brink.labels"
 local measure = require "brink.search.measure"
 
 local M = {}
@@ -108,7 +109,7 @@ local function picture(run, axis, position, k)
   return { row = axis.name, side = axis.side, i = t.i, sample = entry.n, id = entry.sample.id, name = entry.sample.relative or entry.sample.name,
     seed = run.opts.seed, error = t.error[k], rise = t.error[k] - axis.baseline[k], hash = r and r.hash,
     prediction = r and r.label and core.json.decode(r.label) or nil,
-    label = entry.label, params = r and r.params and core.json.decode(r.params) or nil }
+    label = labels.record(entry.label), params = r and r.params and core.json.decode(r.params) or nil }
 end
 
 -- First failure: at the lowest intensity where a sample gets clearly worse, the one that gets worst. Last success: at the

@@ -21,6 +21,7 @@ local progress = require "brink.progress"
 local sample = require "brink.sample"
 local strategies = require "brink.search.strategy"
 local rows = require "brink.augment.row"
+local shapes = require "brink.labels.shapes"
 local study = require "brink.study"
 
 local M = { strategy = strategies }
@@ -201,7 +202,7 @@ local function baseline(run)
       failed(run, s, nil, result.failure, result.unread or result.hash == nil)
     else
       local label = label_of(run, s)
-      if run.label_free then label = result.label and core.json.decode(result.label) end
+      if run.label_free then label = result.label and shapes.revive(core.json.decode(result.label)) end
       run.valid[#run.valid + 1] = { n = n, sample = s, baseline = result.error, label = label }
     end
     run.bar:add()

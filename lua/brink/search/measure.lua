@@ -44,8 +44,10 @@ function M.image(row, side, i, sample, seed, image)
   return out, params, plan
 end
 
-local function json(value)
+-- `whole`: with the pixels of masks, so that the answer can serve as the label of a search without labels.
+local function json(value, whole)
   if value == nil then return nil end
+  if labels.shapes.is(value) then value = labels.shapes.record(value, { pixels = whole }) end
   local ok, text = pcall(core.json.encode, value)
   return ok and text or core.json.encode("(" .. type(value) .. ")")
 end
@@ -106,7 +108,7 @@ function M.run(job)
     label = moved
   end
   result.error = diff.checked(job.diff, label, prediction, job.sample, confidence)
-  result.label = json(prediction)
+  result.label = json(prediction, not job.row)
   return result, prediction
 end
 
