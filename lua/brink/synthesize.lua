@@ -26,7 +26,7 @@ local M = {}
 
 local SHARED = { "accept", "contrast", "labels", "max_augmentations", "max_predicted_diff_error", "min_augmentations", "min_predicted_diff_error",
   "predict", "readable", "realism", "rows", "rules", "seed", "study", "tries" }
-local FOLDER = { "count", "folders", "format", "name", "output", "preview", "progress", "quality", "shard", "total" }
+local FOLDER = { "count", "folders", "format", "label_format", "name", "output", "preview", "progress", "quality", "shard", "total" }
 local STREAM = { "ahead", "first" }
 
 local function check_names(opts, level, ...)
@@ -163,6 +163,12 @@ local function folder_options(run, opts, level)
   if opts.folders ~= nil and opts.folders ~= "class" and opts.folders ~= false then fail(level, "folders: \"class\" expected, got %s", tostring(opts.folders)) end
   run.folders, run.name = opts.folders or nil, optional(opts, "name", "function", level)
   run.shard, run.shards = shard_of(opts, level)
+  if opts.label_format ~= nil then
+    local why
+    if run.folders then fail(level, "folders: the label format says where pictures go") end
+    run.labelled, why = require("brink.synth.labelled").new(opts.label_format, run.data)
+    if not run.labelled then fail(level, "%s", why) end
+  end
 end
 
 -- What the pictures follow from, as data: written beside them, and compared when a run goes on.
@@ -182,7 +188,7 @@ local function settings_of(run)
     accept = run.accept and identity.of(run.accept) or false, name = run.name and identity.of(run.name) or false,
     min_predicted_diff_error = run.min_error or false, max_predicted_diff_error = run.max_error or false,
     model = run.predicts and tostring(run.model.identity) or false, format = run.format, quality = run.quality or false,
-    folders = run.folders or false, rules = run.rules_identity or false, shard = ("%d/%d"):format(run.shard, run.shards), version = core.plan.result_version,
+    folders = run.folders or false, label_format = run.labelled and run.labelled.name or false, rules = run.rules_identity or false, shard = ("%d/%d"):format(run.shard, run.shards), version = core.plan.result_version,
   }
 end
 
@@ -196,6 +202,7 @@ local function record_of(run, item, log, bytes)
     augmentations = core.json.array(applied), pixels = item.image:hash(), file = core.file.hash_text(bytes), format = run.format,
     quality = run.quality, width = item.image.width, height = item.image.height, error = item.error, version = core.plan.result_version,
     rejected = next(log.rejected) and log.rejected or nil, failed = #log.failed > 0 and log.failed or nil, label_events = item.events,
+    split = rawget(s, "split"),
   }
   if item.label_in ~= nil then record.label_in = labels.record(item.label_in) end
   if item.label ~= nil then record.label = labels.record(item.label) end
@@ -216,10 +223,11 @@ local function work(run, folder, n)
   local bytes, message, code = M.encode(item.image, run)
   manifest.try(bytes, message, code)
   local record = record_of(run, item, log, bytes)
+  local files = run.labelled and run.labelled:files(item, record, bytes)
   manifest.try(core.file.write(folder:waiting(n), bytes, { durable = false }))
   local shared = item.image == rawget(item.sample, "pixels")
   if not shared then item.image:close() end
-  return { n = n, record = record }
+  return { n = n, record = record, files = files }
 end
 
 -- Draw numbers of this run, in order: its shard's part of first..last.
@@ -251,7 +259,7 @@ local function fill(run, folder, bar)
   local ok, err = pcall(map.each, numbers(run, first, last), function(n) return work(run, folder, n) end, { each = function(result)
     if result.record then
       row = 0
-      folder:add(result.record)
+      folder:add(result.record, result.files)
     else
       row = row + 1
       folder:skip { n = result.n, rejected = result.log.rejected, failed = #result.log.failed > 0 and result.log.failed or nil }
@@ -284,6 +292,7 @@ local function run_folder(spec, data, opts, level)
   for _, note in ipairs(run.notes) do bar:say("%s", note) end
   if folder.missing > 0 then bar:say("%d pictures of the manifest are no longer there; brink replay makes them again", folder.missing) end
   fill(run, folder, bar)
+  if run.labelled then run.labelled:finish(run.output) end
   local summary = require("brink.synth.summary").of(run.output)
   manifest.try(core.file.write(run.output .. "/summary.json", summary:json()))
   if opts.preview ~= false then
@@ -306,7 +315,9 @@ end
 -- min_predicted_diff_error, max_predicted_diff_error: the model's error on the new picture, against the label that goes with
 -- it; predict (false): measure it even without them. accept: function(image, sample, item) -> true | false, reason.
 -- rules: what happens to the parts of a label that suffer (labels/rules.lua), or { transform = function(label, warp) }.
--- name: function(sample, item, n) -> file name. format ("png", "jpeg"), quality (95), folders ("class").
+-- name: function(sample, item, n) -> file name. format ("png", "jpeg"), quality (95), folders ("class"). label_format: a format
+-- of dataset.writer, or "same" as the data has: label files, splits and class names are written, so that the folder is a
+-- complete set of that format.
 -- shard ("k/n"): this part of the draws; implies total. preview (true), progress (true).
 --
 -- A draw whose every try is rejected is skipped and listed, so the folder may hold fewer pictures than draws; twice over the

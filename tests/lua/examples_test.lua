@@ -111,6 +111,7 @@ local expected = {
   ["07_stream.lua"] = { says = {}, makes = { "stream.png" } },
   ["08_boxes.lua"] = { says = { "100 % left, box" }, makes = { "boxes.png" } },
   ["09_compare.lua"] = { says = { "McNemar p = ", "FAIL any.break < baseline", "ok   clean > 0.2" }, makes = { "old.db", "new.db" } },
+  ["10_label_format.lua"] = { says = { "hand at" }, makes = { "dials_new/manifest.jsonl" } },
 }
 
 t.test("examples: there are some", function() t.ok(#names >= 7) end)

@@ -614,4 +614,181 @@ t.test("a set in one format becomes one in another", function()
   end
 end)
 
+-- Formats of one's own -------------------------------------------------------------------------------------------------------
+
+local function spots(image)
+  -- the middle of what is bright
+  local w, bytes, sx, sy, n = image.width, image:convert { channels = 1 }:bytes(), 0, 0, 0
+  for k = 1, #bytes do
+    if bytes:byte(k) > 120 then
+      sx, sy, n = sx + (k - 1) % w + 0.5, sy + (k - 1) // w + 0.5, n + 1
+    end
+  end
+  return sx / n, sy / n
+end
+
+t.test("a format of one's own: the example's marks follow their pixels into new label files", function()
+  local out = fresh()
+  local text, ok = run(("%s examples/10_label_format.lua %s"):format(os.getenv "BRINK", out))
+  t.ok(ok, text)
+  local count, moved = 0, 0
+  for _, name in ipairs(core.file.list(out .. "/dials_new")) do
+    local stem = name:match "^(.*)%.png$"
+    if stem then
+      local r, degrees = core.file.read(out .. "/dials_new/" .. stem .. ".polar"):match "^hand ([%d.]+) (-?[%d.]+)\n$"
+      local image = assert(core.image.load(out .. "/dials_new/" .. name))
+      local x, y = spots(image)
+      local a = tonumber(degrees) * core.math.pi / 180
+      t.near(image.width / 2 + tonumber(r) * core.math.sin(a), x, 0.7, name)
+      t.near(image.height / 2 - tonumber(r) * core.math.cos(a), y, 0.7, name)
+      count = count + 1
+      if not (degrees:find "%.000$") then moved = moved + 1 end
+    end
+  end
+  t.eq(count, 6)
+  t.ok(moved > 0)
+end)
+
+t.test("a format of one's own: failures name the file; misuse raises", function()
+  brink.label_format { name = "dots", extension = ".dots", decode = function(text)
+    local x, y = text:match "^([%d.]+) ([%d.]+)$"
+    if not x then error("line 1: X Y expected", 0) end
+    return { kind = "shapes", shapes = { { class = "dot", keypoints = { tonumber(x), tonumber(y), 2 } } } }
+  end }
+  local dir = fresh()
+  for _, name in ipairs { "a", "b", "c" } do draw(dir .. "/" .. name .. ".png", 63, 47) end
+  save(dir .. "/a.dots", "3 4")
+  save(dir .. "/b.dots", "oops")
+  local set = assert(dataset(dir))
+  t.eq({ set.format, #set, set[1].label.width, set[1].label.shapes[1].keypoints }, { "dots", 2, 63, { 3, 4, 2 } })
+  t.eq(#set:check(), 1)
+  t.ok(set.failures[1].reason:find("b.dots: line 1: X Y expected", 1, true), set.failures[1].reason)
+  t.raises(function() brink.label_format { name = "x" } end, "decode")
+  t.raises(function() brink.label_format { name = "x", decode = print, encod = print } end, "encode")
+  t.raises(function() dataset(dir, { format = "dot" }) end, "dots")
+end)
+
+-- Synthesis ------------------------------------------------------------------------------------------------------------------
+
+local function synth(data, out, format, opts)
+  local aug = brink.augmenter { augmentations = { "Rotate", "HorizontalFlip", "Brighten" } }
+  local given = { output = out, count = 6, total = true, label_format = format, min_augmentations = 1, max_augmentations = 2, progress = false, preview = false }
+  for key, value in pairs(opts or {}) do given[key] = value end
+  return aug:synthesize(data, given)
+end
+
+t.test("synthesis writes a complete set of the format it read, or of another", function()
+  local data = assert(dataset(coco_folder()))
+  for _, format in ipairs { "same", "yolo", "voc", "labelme", "csv", "huggingface", "webdataset", "jsonl" } do
+    local out = fresh()
+    assert(synth(data, out, format))
+    local set = assert(dataset(out, { format = format == "same" and "coco" or format }))
+    t.eq(#set, 6, format)
+    t.eq(#set:check(), 0, format .. ": " .. tostring(set.failures[1] and set.failures[1].reason))
+    for s in set:samples() do t.ok(s:load(), format) end
+    local manifest = assert(dataset(out))
+    t.eq(manifest.format, "synthesis")
+  end
+end)
+
+t.test("synthesis in a format: a run cut short and gone on with ends with the same files", function()
+  local data, whole, parts = assert(dataset(coco_folder())), fresh(), fresh()
+  assert(synth(data, whole, "same"))
+  assert(synth(data, parts, "same", { count = 2 }))
+  assert(synth(data, parts, "same"))
+  t.eq(core.file.read(parts .. "/annotations/instances.json"), core.file.read(whole .. "/annotations/instances.json"))
+  t.raises(function() synth(data, fresh(), "cocoo") end, "coco")
+end)
+
+-- Size and noise -------------------------------------------------------------------------------------------------------------
+
+t.test("coco: 20,000 images and 200,000 annotations are an index of a few bytes each", function()
+  local dir, images, notes = fresh(), 20000, 200000
+  local f = assert(io.open(dir .. "/instances.json", "wb"))
+  f:write '{"categories":[{"id":3,"name":"a"}],"annotations":['
+  for k = 1, notes do
+    f:write(k > 1 and ",\n" or "", ('{"id":%d,"image_id":%d,"category_id":3,"bbox":[%d,1.5,2,3]}'):format(k, (k * 7919) % images + 1, k % 600))
+  end
+  f:write '],"images":['
+  for k = 1, images do f:write(k > 1 and "," or "", ('{"id":%d,"file_name":"%06d.jpg","width":640,"height":480}'):format(k, k)) end
+  f:write "]}"
+  f:close()
+  local set = assert(dataset(dir .. "/instances.json"))
+  local count, bytes = set.index.index:count()
+  t.eq({ #set, count, #set.failures }, { images, notes, 0 })
+  t.ok(bytes < 64 * images + 32 * notes, bytes)
+  t.eq({ #set[7].label.shapes, set[20000].name }, { 10, "020000.jpg" })
+end)
+
+-- Changed bytes of a file: some flipped, cut, doubled; every file the same on every machine.
+local function mutate(text, n)
+  local rng = core.rng("formats", "fuzz", n, 0)
+  for _ = 1, rng:integer(1, 4) do
+    local at, what = rng:integer(1, math.max(1, #text)), rng:integer(1, 5)
+    if what == 1 then text = text:sub(1, at - 1) .. string.char(rng:integer(0, 255)) .. text:sub(at + 1)
+    elseif what == 2 then text = text:sub(1, at - 1)
+    elseif what == 3 then text = text:sub(1, at) .. text:sub(math.max(1, at - 20))
+    elseif what == 4 then text = text:sub(1, at - 1) .. text:sub(at + rng:integer(1, 9))
+    else text = text:sub(1, at - 1) .. ({ "-1", "1e999", "nan", "9223372036854775808", "null", "[", "}", "\"", "<", "&x;" })[rng:integer(1, 10)] .. text:sub(at) end
+  end
+  return text
+end
+
+local ROUNDS = tonumber(os.getenv "BRINK_FUZZ") or 60
+
+local function fuzz(name, dir, file, opts)
+  t.test("changed bytes in a " .. name .. " file: read or refused with a reason, never a crash", function()
+    local path = dir() .. "/" .. file
+    local text = core.file.read(path)
+    for n = 1, ROUNDS do
+      save(path, mutate(text, n))
+      local ok, set, message = pcall(dataset, path:sub(1, -#file - 2), opts)
+      if not ok then error(("round %d: %s"):format(n, set)) end
+      if set then
+        for _, failure in ipairs(set:check()) do t.ok(type(failure.reason) == "string" and failure.reason ~= "", "round " .. n) end
+        for s in set:samples() do
+          local label = s.label
+          if label and label.kind == "shapes" then require("brink.labels").record(label) end
+        end
+      else t.ok(type(message) == "string", "round " .. n) end
+    end
+  end)
+end
+
+fuzz("COCO", coco_folder, "annotations/instances.json", { format = "coco" })
+fuzz("YOLO", function() return yolo_folder({ ["train/a"] = "0 0.5 0.5 0.2 0.2\n2 0.123457 0.7 0.1 0.333333\n" }, NAMES) end, "labels/train/a.txt", { format = "yolo" })
+fuzz("data.yaml", function() return yolo_folder({ ["train/a"] = "0 0.5 0.5 0.2 0.2\n" }, NAMES .. "kpt_shape: [1, 3]\nflip_idx: [0]\n") end, "data.yaml", { format = "yolo" })
+fuzz("VOC", function() return voc_folder(VOC) end, "Annotations/a.xml", { format = "voc" })
+fuzz("VOC mask", function() return voc_folder(VOC, true) end, "SegmentationObject/a.png", { format = "voc" })
+fuzz("LabelMe", function() return labelme_folder(LABELME) end, "a.json", { format = "labelme" })
+fuzz("CVAT", function()
+  local dir = fresh()
+  save(dir .. "/annotations.xml", CVAT)
+  return dir
+end, "annotations.xml", { format = "cvat" })
+for name, text in pairs { csv = "path,xmin,ymin,xmax,ymax,class\nc.png,1,2,3,4,\"c,at\"\nc.png,,,,,\n",
+  jsonl = '{"path":"c.png","label":{"kind":"shapes","width":63,"height":47,"shapes":[{"class":"a","box":[1,2,3,4],"polygon":{"parts":[[1,1,2,2,3,1]],"holes":[]}}]}}\n' } do
+  fuzz(name, function()
+    local dir = fresh()
+    draw(dir .. "/c.png", 63, 47)
+    save(dir .. "/labels." .. name, text)
+    return dir
+  end, "labels." .. name, { format = name })
+end
+fuzz("Hugging Face", function()
+  local dir = fresh()
+  draw(dir .. "/c.png", 63, 47)
+  save(dir .. "/metadata.jsonl", '{"file_name": "c.png", "objects": {"bbox": [[1, 2, 30.5, 4]], "category": [4], "id": [7]}}\n')
+  return dir
+end, "metadata.jsonl", { format = "huggingface" })
+fuzz("tar", function()
+  local dir = fresh()
+  local f = assert(io.open(dir .. "/a.tar", "wb"))
+  local out = require("brink.dataset.tar").writer { write = function(_, s) return f:write(s) and true end }
+  for _, name in ipairs { "a.png", "a.json", ("n"):rep(150) .. ".png", "b.cls" } do assert(out:add(name, "{}")) end
+  out:finish()
+  f:close()
+  return dir
+end, "a.tar", { format = "webdataset" })
+
 t.done()

@@ -37,6 +37,7 @@ A recipe's table `synth` may hold functions: accept = function(image, sample, it
     { name = "format", choices = { "png", "jpeg" }, default_text = "png", doc = "of the pictures" },
     { name = "quality", type = "integer", lo = 1, hi = 100, default_text = "95", doc = "of JPEG pictures" },
     { name = "folders", choices = { "class" }, doc = "class: a folder for every class" },
+    { name = "label-format", value = "NAME", doc = "write a complete data set of this format (coco, yolo, voc, ...; same: as DATA)" },
     { name = "shard", value = "K/N", doc = "this part of the draws only; implies --total" },
     { name = "preview", type = "flag", default = true, doc = "write preview.html; --no-preview does not" },
     (setup.options "labels"),
@@ -65,7 +66,7 @@ A recipe's table `synth` may hold functions: accept = function(image, sample, it
   },
 }
 
-local PLAIN = { "realism", "count", "total", "predict", "contrast", "readable", "tries", "format", "quality", "folders", "shard", "preview", "output" }
+local PLAIN = { "realism", "count", "total", "predict", "contrast", "readable", "tries", "format", "quality", "folders", "shard", "preview", "output", "label_format" }
 local RENAMED = { min_augs = "min_augmentations", max_augs = "max_augmentations", min_error = "min_predicted_diff_error", max_error = "max_predicted_diff_error" }
 
 local function number_after(option, text, value)

@@ -124,6 +124,9 @@ local function options_of(given, level)
   return opts
 end
 
+--- What the formats' functions take as options, from those of new.
+function M.options(given) return options_of(given, 2) end
+
 local function format_of(name, level)
   local format = formats.get(name)
   if not format or not format.place then
@@ -262,6 +265,17 @@ function Writer:close()
   self.log = nil
 end
 Writer.__close, Writer.__gc = Writer.close, Writer.close
+
+--- Write what describes a set whose pictures and label files lie in a folder. records(split) gives an iterator over { name, split,
+-- width, height, label }, of all without an argument; opts: of M.options, with `splits` (false: none). Returns true, or nil,
+-- message, code.
+function M.describe(format, dir, records, opts)
+  local folder = setmetatable({ dir = dir, made = {}, parts = dir }, Folder)
+  return guarded(function()
+    if format.finish then format.finish(folder, records, opts) end
+    return true
+  end)
+end
 
 -- On standard output -------------------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@
 -- they look like, labels/rules.lua what happens to those that suffer.
 -- SPDX-License-Identifier: MIT
 local core = require "brink.core"
+local custom = require "brink.labels.formats.custom"
 local draw = require "brink.labels.draw"
 local rules = require "brink.labels.rules"
 local shapes = require "brink.labels.shapes"
@@ -18,14 +19,16 @@ M.rules = rules.new
 --- The label that goes with the new picture.
 -- label: of the source picture, nil when it has none; plan: list of primitives; image_in, image_out: the pictures before and
 -- after it; given: rules (none: drop what leaves the frame); a table with `transform` = function(label, warp) moves a
--- label of one's own kind instead (warp:point(x, y), warp:polygon(points), warp:box(x, y, w, h), warp:mask(image)).
+-- label of one's own kind instead (warp:point(x, y), warp:polygon(points), warp:box(x, y, w, h), warp:mask(image)); so does
+-- the transform of a format of one's own (labels/formats/custom.lua), for labels of its kind.
 -- Returns the new label (the same value where nothing changes), or nil, reason when no label is left that can be used:
 -- the picture is then drawn again.
 function M.transport(label, plan, image_in, image_out, given) -- luacheck: no unused args
-  if type(given) == "table" and given.transform and getmetatable(given) == nil then
+  local own = type(given) == "table" and getmetatable(given) == nil and given.transform or custom.transform_of(label)
+  if own then
     if label == nil then return nil end
     local list = type(plan) == "userdata" and plan or core.plan.new(plan)
-    return given.transform(label, assert(list:warp(image_in.width, image_in.height)))
+    return own(label, assert(list:warp(image_in.width, image_in.height)))
   end
   if not shapes.is(label) then return label end
   return transport.shapes(label, plan, image_in, given)

@@ -112,7 +112,7 @@ end
 -- Returns an object: `last` (highest draw number with a line), `count` (lines), `names` (those in use).
 function M.open(dir, settings, strict)
   try(file.mkdirs(dir .. "/" .. M.WORK .. "/tmp"))
-  local self = setmetatable({ dir = dir, names = {}, last = 0, count = 0, missing = 0, batch = {}, skips = {}, folders = {}, clock = core.term.clock() }, Folder)
+  local self = setmetatable({ dir = dir, names = {}, last = 0, count = 0, missing = 0, batch = {}, beside = {}, skips = {}, folders = {}, clock = core.term.clock() }, Folder)
   self.guard = try(file.lock(dir .. "/" .. M.WORK .. "/lock"))
   local ok, err = pcall(self.recover, self, settings, strict)
   if not ok then
@@ -152,16 +152,28 @@ end
 --- Where the picture of draw n waits until its turn.
 function Folder:waiting(n) return ("%s/%s/tmp/%d"):format(self.dir, M.WORK, n) end
 
---- Take in the waiting picture of record.n under record.name. In order of draws.
-function Folder:add(record)
-  local other = self.names[record.name]
-  if other then error(("name: %q is given to draws %d and %d"):format(record.name, other, record.n), 0) end
-  self.names[record.name] = record.n
-  local folder = record.name:match "^(.*)/[^/]*$"
+-- Make a folder of a file to be written, once.
+function Folder:room(name)
+  local folder = name:match "^(.*)/[^/]*$"
   local path = folder and self.dir .. "/" .. folder or self.dir
   if not self.folders[path] then
     try(file.mkdirs(path))
     self.folders[path] = true
+  end
+  return path
+end
+
+--- Take in the waiting picture of record.n under record.name, and files beside it ({ { path, text }, ... }). In order of draws.
+function Folder:add(record, files)
+  local other = self.names[record.name]
+  if other then error(("name: %q is given to draws %d and %d"):format(record.name, other, record.n), 0) end
+  self.names[record.name] = record.n
+  local path = self:room(record.name)
+  for _, f in ipairs(files or {}) do
+    local at = self.dir .. "/" .. f[1]
+    local beside = self:room(f[1])
+    try(file.write(at, f[2], { durable = false }))
+    table.insert(self.beside, { path = at, folder = beside })
   end
   try(file.rename(self:waiting(record.n), self.dir .. "/" .. record.name))
   table.insert(self.batch, { path = self.dir .. "/" .. record.name, folder = path, line = json.encode(record) .. "\n" })
@@ -181,13 +193,18 @@ end
 --- What was added is on disk afterwards.
 function Folder:commit()
   local paths, folders, lines = {}, {}, {}
-  for k, b in ipairs(self.batch) do
-    paths[#paths + 1], lines[k] = b.path, b.line
+  local function sync(b)
+    paths[#paths + 1] = b.path
     if not folders[b.folder] then
       folders[b.folder] = true
       table.insert(paths, b.folder)
     end
   end
+  for k, b in ipairs(self.batch) do
+    sync(b)
+    lines[k] = b.line
+  end
+  for _, b in ipairs(self.beside) do sync(b) end
   if next(self.folders) then paths[#paths + 1] = self.dir end
   if #paths > 0 then try(file.sync(paths)) end
   -- skips first: those behind the last picture's draw are drawn again after a crash
@@ -201,7 +218,7 @@ function Folder:commit()
     try(self.out:sync())
     self.count = self.count + #lines
   end
-  self.batch, self.clock = {}, core.term.clock()
+  self.batch, self.beside, self.clock = {}, {}, core.term.clock()
 end
 
 --- Release everything; what was not committed is dropped.

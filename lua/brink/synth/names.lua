@@ -60,6 +60,7 @@ function M.of(run, item)
   else
     name = ("%06d_%s.%s"):format(item.n, tame(item.sample.name:match "[^/]*$":gsub("(.)%.[^.]*$", "%1"), LONGEST), extension)
   end
+  if run.labelled then name = run.labelled:place(name, item) end
   if run.folders then name = M.folder(item.label) .. "/" .. name end
   return name
 end

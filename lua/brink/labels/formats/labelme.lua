@@ -201,7 +201,11 @@ function M.open(path)
   if info.type == "file" then self.root, self.items = common.folder(path), { common.base(path) }
   else
     self.root = common.trim(path)
-    self.items = common.walk(self.root, function(name) return name:find "%.json$" ~= nil end, self.report)
+    self.items = {}
+    for _, rel in ipairs((common.walk(self.root, function(name) return name:find "%.json$" ~= nil end, self.report))) do
+      local path = self.root .. "/" .. rel
+      if common.find_picture(common.stem(path)) or is_labelme(path) then self.items[#self.items + 1] = rel end
+    end
   end
   self.count = #self.items
   return self
