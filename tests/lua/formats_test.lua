@@ -700,6 +700,31 @@ t.test("synthesis in a format: a run cut short and gone on with ends with the sa
   t.raises(function() synth(data, fresh(), "cocoo") end, "coco")
 end)
 
+t.test("synth -o -: an archive of labelled pictures on standard output", function()
+  local dir = fresh()
+  for _, name in ipairs { "cat/a.png", "dog/b.png" } do draw(dir .. "/" .. name) end
+  local command = ("%s synth %s -n 3 -o - --augment Rotate"):format(os.getenv "BRINK", dir)
+  local text, ok = run(command .. " >" .. dir .. "/x.tar")
+  t.ok(ok, text)
+  local set = assert(dataset(dir .. "/x.tar"))
+  t.eq(#set, 3)
+  for s in set:samples() do
+    t.ok(s.label == "cat" or s.label == "dog")
+    t.ok(s:load())
+  end
+  t.ok(run(command .. " --shard 1/2"):find("is for a folder", 1, true))
+  t.eq(run(("({ %s synth %s -n inf -o - --augment Rotate; echo $? >&2; } | head -c 30000 >/dev/null)"):format(os.getenv "BRINK", dir)), "0\n")
+end)
+
+t.test("a picture that is not of the size its label says is refused", function()
+  local dir = fresh()
+  draw(dir .. "/a.png", 64, 48)
+  save(dir .. "/instances.json", '{"images":[{"id":1,"file_name":"a.png","width":6400,"height":48}],"annotations":[],"categories":[]}')
+  local image, message, code = assert(dataset(dir .. "/instances.json"))[1]:load()
+  t.fails("64 x 48", image, message)
+  t.eq(code, "mismatch")
+end)
+
 -- Size and noise -------------------------------------------------------------------------------------------------------------
 
 t.test("coco: 20,000 images and 200,000 annotations are an index of a few bytes each", function()

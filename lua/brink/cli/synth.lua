@@ -1,11 +1,13 @@
 --- brink synth: new labelled pictures inside the boundaries.
 -- SPDX-License-Identifier: MIT
 local core = require "brink.core"
+local dataset = require "brink.dataset"
 local exit = require "brink.cli.exit"
 local options = require "brink.cli.options"
 local output = require "brink.cli.output"
 local setup = require "brink.cli.setup"
 local study = require "brink.study"
+local synthesize = require "brink.synthesize"
 
 local M = {
   name = "synth",
@@ -17,7 +19,7 @@ The folder gets the pictures, manifest.jsonl with a line per picture that says a
 
 A recipe's table `synth` may hold functions: accept = function(image, sample, item) return true end, name = function(sample, item, n) return "name" end.]],
   options = {
-    { name = "output", short = "o", value = "FOLDER", doc = "where the pictures go" },
+    { name = "output", short = "o", value = "FOLDER", doc = "where the pictures go; -: a WebDataset archive on standard output" },
     { name = "study", value = "FILE", doc = "what search stored (analysis.db)" },
     { name = "realism", short = "r", type = "number", hi = 1, default_text = "0.5", doc = "how near to the untouched picture" },
     { name = "count", short = "n", type = "count", lo = 0, default_text = "100", doc = "pictures to draw; inf: until stopped" },
@@ -49,6 +51,8 @@ A recipe's table `synth` may hold functions: accept = function(image, sample, it
     { "brink synth photos/ -o mild", "without a study: 100 pictures with mild effects" },
     { "brink synth photos/ --study a.db -o hard -r 0 --min-error 0.3 --recipe m.lua" },
     { "brink synth photos/ -o part2 -n 100000 --shard 2/8 --seed 7" },
+    { "brink synth photos/ -n inf -o - | python3 train.py", "a WebDataset archive on standard output" },
+    { "brink synth coco/ -o more --label-format same", "a COCO set like the one it was made from" },
     { "brink synth photos/ -o set --weight Hue=0 --range Rotate.max=0.2" },
   },
   json = {
@@ -116,12 +120,42 @@ local function settings(values, fields)
   return opts
 end
 
+local FOLDER_ONLY = { "count", "folders", "format", "label_format", "name", "output", "preview", "progress", "quality", "shard", "total" }
+
+-- An archive on standard output (-o -), picture by picture. The reader may go at any time; that is no failure.
+local function stream(aug, data, opts)
+  for _, name in ipairs { "folders", "shard", "total", "name" } do
+    if opts[name] then exit.with(exit.usage, "synth: -o - : --%s is for a folder", name) end
+  end
+  if opts.label_format and opts.label_format ~= "webdataset" then exit.with(exit.usage, "synth: -o - : only webdataset can be written to standard output") end
+  local given, record = {}, { format = opts.format or "png", quality = opts.format == "jpeg" and (opts.quality or 95) or nil }
+  for key, value in next, opts do given[key] = value end
+  for _, name in ipairs(FOLDER_ONLY) do given[name] = nil end
+  local ending = record.format == "jpeg" and ".jpg" or ".png"
+  local out = dataset.writer("webdataset", "-", { classes = data.classes, meta = data.meta })
+  local made = 0
+  if opts.count > 0 then
+    for s in exit.checked_options("stream: ", aug.stream, aug, data, given) do
+      local bytes = exit.try(synthesize.encode(s.image, record))
+      local at, message, word = out:add((s.name:gsub("%.%w+$", ending)), bytes, s.label)
+      if not at and word == "closed" then return exit.ok end
+      if not at then exit.with(word == "io" and exit.disk or exit.word(word), "%s", message) end
+      made = made + 1
+      if made >= opts.count then break end
+    end
+  end
+  local ok, message, word = out:finish()
+  if not ok and word ~= "closed" then exit.with(exit.disk, "%s", message) end
+  return exit.ok
+end
+
 function M.run(values, operands)
   local aug, fields = setup.augmenter(values)
   local opts = settings(values, fields)
   adjust(aug, values)
   local data = setup.data("synth", operands, fields, { labels = values.labels, format = values.data_format })
   if values.study then opts.study = exit.try(study.open(values.study)) end
+  if opts.output == "-" then return stream(aug, data, opts) end
   local summary, message, word = exit.checked_options("synthesize: ", aug.synthesize, aug, data, opts)
   if not summary then exit.with(word == "io" and exit.disk or exit.word(word), "%s", tostring(message)) end
   if values.json then
