@@ -363,4 +363,18 @@ t.test("the built-in recogniser is the model when none is given", function()
   t.ok(s:bounds("GaussianBlur")[1].onset_found)
 end)
 
+t.test("an answer that is not finite is a recorded failure of its sample, not the end of the run", function()
+  local list = {}
+  for k = 1, 6 do list[k] = { name = "p" .. k, image = brink.core.image.new(8, 8, 3, "u8", 20 * k), label = 20.0 * k } end
+  local aug = brink.augmenter { augmentations = { "Brighten" }, diff_error = brink.diff.absolute(255),
+    predict = function(image)
+      local mean = image:stats().luma_mean
+      return mean > 180 and { value = 0 / 0 } or mean > 118 and mean < 122 and 0 / 0 or mean
+    end }
+  local study = t.ok(aug:search(brink.dataset(list), { progress = false }))
+  t.eq(study.analysis.set_size, 5, "the clean picture of mean 120 gives no number")
+  t.ok(#study.failures > 1)
+  for _, f in ipairs(study.failures) do t.ok(f.reason:find("not finite", 1, true), f.reason) end
+end)
+
 t.done()

@@ -8,16 +8,20 @@ local M = {}
 --- Code of a failure that says nothing about the picture: the model is gone. Such failures are not kept in a study.
 M.UNAVAILABLE = "unavailable"
 
+M.NOT_FINITE = "the answer holds a number that is not finite"
+
 local MOST = 2200 -- bytes of a reason: one line and the tail of a worker's standard error
 
 function M.failure(text, code) return { failure = #text > MOST and text:sub(1, MOST) .. "..." or text, code = code or "model" } end
 
-local function infinite(value, depth)
+--- Whether a label holds a NaN or an infinity anywhere.
+function M.infinite(value, depth)
+  depth = depth or 0
   if math.type(value) == "float" then return value ~= value or value == math.huge or value == -math.huge end
   if type(value) ~= "table" then return false end
   if depth > 100 then return true end
   for _, v in next, value do
-    if infinite(v, depth + 1) then return true end
+    if M.infinite(v, depth + 1) then return true end
   end
   return false
 end
@@ -33,7 +37,7 @@ function M.of(label, confidence, output)
     label = output(label)
   end
   if label == nil then return M.failure "no label in the answer" end
-  if infinite(label, 0) then return M.failure "the answer holds a number that is not finite" end
+  if M.infinite(label) then return M.failure(M.NOT_FINITE) end
   return { label = label, confidence = confidence }
 end
 

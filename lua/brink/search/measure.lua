@@ -4,6 +4,7 @@
 -- replay gets the very same ones: the draw is keyed by seed, sample, row and draw
 -- 0, not by the intensity, so one sample's effect only grows along the axis.
 -- SPDX-License-Identifier: MIT
+local answer = require "brink.model.answer"
 local augment = require "brink.augment"
 local core = require "brink.core"
 local diff = require "brink.diff"
@@ -70,6 +71,7 @@ function M.ask(model, image, sample)
     local word = code and code ~= "model" and not away and " (" .. tostring(code) .. ")" or ""
     return false, "model: " .. tostring(confidence or "predict returned nothing") .. word, away
   end
+  if answer.infinite(label) then return false, "model: " .. answer.NOT_FINITE end
   return true, label, confidence
 end
 
