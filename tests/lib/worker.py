@@ -45,6 +45,9 @@ def bad(header):
     elif what == "crash once":
         if once(): os.kill(os.getpid(), 9)
         write(good)
+    elif what == "tell":
+        write(good)
+        once()
     elif what == "raise": raise RuntimeError("no such thing as a dog")
     elif what == "exit 0": sys.exit(0)
     elif what == "hang": time.sleep(600)
