@@ -268,17 +268,19 @@ Child *child_spawn(uv_loop_t *loop, ChildSet *set, const ChildSpec *spec, Err *e
 }
 
 static void written(uv_write_t *req, int status) {
-  Child *c = req->data;
   (void)status; /* a broken pipe shows as the end of the process */
-  c->writing = false;
+  mem_free(req);
 }
 
+size_t child_unsent(const Child *c) { return uv_stream_get_write_queue_size((const uv_stream_t *)&c->in); }
+
 bool child_write(Child *c, const uv_buf_t *bufs, unsigned count, Err *err) {
-  c->write.data = c;
-  int rc = c->writing ? UV_EBUSY : uv_write(&c->write, (uv_stream_t *)&c->in, bufs, count, written);
-  if (rc != 0) return err_set(err, ERR_IO, "standard input: %s", uv_strerror(rc));
-  c->writing = true;
-  return true;
+  uv_write_t *req = mem_alloc(1, sizeof *req);
+  if (!req) return err_memory(err);
+  int rc = child_unsent(c) ? UV_EBUSY : uv_write(req, (uv_stream_t *)&c->in, bufs, count, written);
+  if (rc == 0) return true;
+  mem_free(req);
+  return err_set(err, ERR_IO, "standard input: %s", uv_strerror(rc));
 }
 
 void child_fate(const Child *c, char *out, size_t room) {

@@ -27,12 +27,10 @@ typedef struct ChildSpec {
 struct Child {
   uv_process_t process;
   uv_pipe_t in, out, err; /* our ends */
-  uv_write_t write;
   void *owner;            /* for the callbacks, which child_bury clears */
   void (*on_read)(Child *c, const uint8_t *data, size_t n); /* from standard output; may bury the child */
   void (*on_end)(Child *c);  /* standard output ended while the process still runs */
   void (*on_exit)(Child *c); /* it is gone, and what it wrote has been read */
-  bool writing;           /* write is under way */
   bool exited, ended;
   int64_t status;         /* exit code, when signal is 0 */
   int signal;
@@ -47,8 +45,9 @@ struct Child {
 
 /* Ignores SIGPIPE for the process, where that was left to kill it. */
 Child *child_spawn(uv_loop_t *loop, ChildSet *set, const ChildSpec *spec, Err *err);
-/* The buffers must stay until the write is over or the child is buried. One write at a time. */
+/* The buffers must stay until nothing is unsent or the child is buried. One write at a time. */
 bool child_write(Child *c, const uv_buf_t *bufs, unsigned count, Err *err);
+size_t child_unsent(const Child *c); /* bytes that its pipe has not taken yet */
 /* Read what is there now, without waiting. */
 void child_drain(Child *c);
 /* "exit code 3", "killed by SIGSEGV", "still running". */

@@ -303,10 +303,10 @@ static void got_frame(Slot *s, const Header *h) {
     got_hello(s, h);
   } else if (s->state == READY) {
     spoke_unasked(s);
-  } else if (!s->child->writing && h->has_id && h->id == s->id && s->ask) {
+  } else if (!child_unsent(s->child) && h->has_id && h->id == s->id && s->ask) {
     got_answer(s);
   } else {
-    if (s->child->writing) snprintf(text, sizeof text, "answer before the request was read");
+    if (child_unsent(s->child)) snprintf(text, sizeof text, "answer before the request was read");
     else if (h->has_id) snprintf(text, sizeof text, "answer to request %lld, which is not the one asked", (long long)h->id);
     else snprintf(text, sizeof text, "answer without id");
     went_wrong(s, text);
