@@ -704,9 +704,10 @@ t.test("synth -o -: an archive of labelled pictures on standard output", functio
   local dir = fresh()
   for _, name in ipairs { "cat/a.png", "dog/b.png" } do draw(dir .. "/" .. name) end
   local command = ("%s synth %s -n 3 -o - --augment Rotate"):format(os.getenv "BRINK", dir)
-  local text, ok = run(command .. " >" .. dir .. "/x.tar")
+  local archive = fresh() .. "/x.tar"
+  local text, ok = run(("{ %s; } 2>&1 >%s"):format(command, archive))
   t.ok(ok, text)
-  local set = assert(dataset(dir .. "/x.tar"))
+  local set = assert(dataset(archive))
   t.eq(#set, 3)
   for s in set:samples() do
     t.ok(s.label == "cat" or s.label == "dog")
