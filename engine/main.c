@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "lua/bind.h"
+#include "lua/harsh.h"
 
 static int traceback(lua_State *L) {
   if (lua_type(L, 1) == LUA_TTABLE && lua_getfield(L, 1, "exit") == LUA_TNUMBER) return lua_settop(L, 1), 1; /* an interruption */
@@ -48,6 +49,7 @@ int main(int argc, char **argv) {
     fputs("brink: out of memory\n", stderr);
     return 8;
   }
+  harsh_memory(L);
   lua_pushcfunction(L, traceback);
   lua_pushcfunction(L, run);
   lua_pushinteger(L, argc);

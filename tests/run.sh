@@ -1,6 +1,7 @@
 #!/bin/sh
 # Run every test (or those whose file name contains $2) of the build in $1, as many at a time as there are cores.
-# Each test file is a process printing TAP. Last line: the true totals. SPDX-License-Identifier: MIT
+# Each test file is a process printing TAP. Last line: the true totals. TESTS: other files than all of them.
+# CAP: seconds a file may take. SPDX-License-Identifier: MIT
 build=$1 only=$2
 out=$(mktemp -d) || exit 1
 trap 'rm -rf "$out"' EXIT
@@ -10,25 +11,29 @@ export TSAN_OPTIONS="${TSAN_OPTIONS:+$TSAN_OPTIONS:}suppressions=$PWD/tests/tsan
 
 one() {
   name=$(basename "$1")
+  began=$(date +%s)
+  limit="timeout -k 10 ${CAP:-540}"
   case $1 in
-    *.lua) timeout 540 "$build/brink" "$1" >"$out/$name.tap" 2>"$out/$name.err" </dev/null ;;
-    *.sh) timeout 540 sh "$1" "$build" >"$out/$name.tap" 2>"$out/$name.err" </dev/null ;;
-    *) CMOCKA_MESSAGE_OUTPUT=tap timeout 540 "$1" >"$out/$name.tap" 2>"$out/$name.err" </dev/null ;;
+    *.lua) $limit "$build/brink" "$1" >"$out/$name.tap" 2>"$out/$name.err" </dev/null ;;
+    *.sh) $limit bash "$1" "$build" >"$out/$name.tap" 2>"$out/$name.err" </dev/null ;;
+    *) CMOCKA_MESSAGE_OUTPUT=tap $limit "$1" >"$out/$name.tap" 2>"$out/$name.err" </dev/null ;;
   esac
   rc=$?
+  took=$(($(date +%s) - began))
   planned=$(sed -n 's/^1\.\.\([0-9]*\).*/\1/p' "$out/$name.tap" | head -n 1)
   seen=$(grep -cE '^(not )?ok ' "$out/$name.tap")
   bad=$(grep -c '^not ok ' "$out/$name.tap")
   if [ "$seen" != "${planned:-none}" ] || { [ $rc -ne 0 ] && [ "$bad" -eq 0 ]; }; then
-    echo "not ok - $name ended with status $rc after $seen of ${planned:-?} tests" >>"$out/$name.tap"
+    case $rc in 124 | 137) why=", stopped after $took s" ;; *) why= ;; esac
+    echo "not ok - $name ended with status $rc after $seen of ${planned:-?} tests$why" >>"$out/$name.tap"
     bad=$((bad + 1))
   fi
   if [ "$bad" -gt 0 ]; then
-    echo "FAIL $1"
+    echo "FAIL $1 ($took s)"
     grep -A 12 '^not ok' "$out/$name.tap" | sed 's/^/  /'
     tail -n 40 "$out/$name.err" | sed 's/^/  ! /'
   else
-    echo "ok   $1 ($seen)"
+    echo "ok   $1 ($seen, $took s)"
   fi
 }
 
@@ -39,7 +44,8 @@ if [ -n "$ONE" ]; then
   exit 0
 fi
 
-list=$({ ls "$build"/tests/*_test; ls tests/lua/*_test.lua tests/shell/*_test.sh; } 2>/dev/null | grep -F -- "$only")
+if [ -n "$TESTS" ]; then list=$(ls $TESTS); else list=$({ ls "$build"/tests/*_test; ls tests/lua/*_test.lua tests/shell/*_test.sh; } 2>/dev/null); fi
+list=$(printf '%s\n' "$list" | grep -F -- "$only")
 printf '%s\n' "$list" | ONE_OUT=$out xargs -P "${JOBS:-$(nproc)}" -I{} env ONE={} sh tests/run.sh "$build" "$only"
 
 cat "$out"/*.tap 2>/dev/null >"$out/all"

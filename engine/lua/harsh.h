@@ -1,0 +1,14 @@
+/* Harsh memory for tests: a Lua state whose collector runs all the time, or whose n-th allocation fails.
+ * SPDX-License-Identifier: MIT */
+#ifndef BRINK_LUA_HARSH_H
+#define BRINK_LUA_HARSH_H
+
+#include <lua.h>
+
+/* What the environment asks for, else nothing:
+ * BRINK_GC=hostile   the incremental collector steps at every allocation, and every 61st one is preceded by a full
+ *                    collection (BRINK_GC=N: every N-th)
+ * BRINK_FAIL_LUA=K   the K-th allocation from here on fails; K+: it and all after it */
+void harsh_memory(lua_State *L);
+
+#endif
