@@ -138,7 +138,8 @@ static void luma(const Image *im, ImageStats *out) {
   enum { STRIP = 2048 };
   uint8_t strip[STRIP];
   uint32_t t[4][256];
-  Image part = *im;
+  /* no copy of the struct: another thread may be counting its references */
+  Image part = { .h = 1, .c = im->c, .type = im->type, .alpha = im->alpha, .stride = im->stride };
   const size_t px = (size_t)im->c * image_sample_size(im);
   for (int y = 0; y < im->h; y++) {
     memset(t, 0, sizeof t);

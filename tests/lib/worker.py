@@ -99,7 +99,7 @@ def bad(header):
 
 if what == "no hello": time.sleep(600)
 if what == "dies at start": sys.exit("no weights here")
-if what == "slow start": time.sleep(0.4)
+if what == "slow start": time.sleep(1.5)
 if what == "two hellos": write(frame({"brink": 1}) + frame({"brink": 1}))
 elif what == "old": write(frame({"brink": 0}))
 elif what == "new": write(frame({"brink": 2}))

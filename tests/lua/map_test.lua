@@ -314,9 +314,10 @@ t.test("a signal cancels the waiting, closes the tasks and becomes the exit code
   for signal, code in pairs { INT = 130, TERM = 143 } do
     local out, status = child(([[
       local _ <close> = setmetatable({}, { __close = function() print("outer closed", core.async.interrupted()) end })
-      local keep = kill "%s"
+      local keep
       map({ 1, 2, 3 }, function(k)
         local _ <close> = setmetatable({}, { __close = function() print("closed", k) end })
+        if k == 3 then keep = kill "%s" end -- all wait by then
         map({ 1 }, function() core.async.sleep(1000) end)
       end)
       print "not reached"]]):format(signal))
@@ -333,8 +334,11 @@ t.test("a signal breaks a loop of plain Lua, in the main chunk, in a task, and i
   out, status = child([[local keep = kill "INT" map({ 1 }, function() spin() end)]])
   t.eq(status, 130, out)
   out, status = child([[
-    local keep = kill "INT"
-    local ok, err = pcall(map, { 1, 2 }, function() local keep = { pcall(function() spin() end) } core.async.sleep(1000) end)
+    local signal
+    local ok, err = pcall(map, { 1, 2 }, function()
+      local keep = { pcall(function() signal = signal or kill "INT" spin() end) }
+      core.async.sleep(1000)
+    end)
     print(ok, err.code, err.signal, err.exit)
     core.async.clear()
     print(#map({ 1, 2 }, function(k) core.async.sleep(0) return k end))]])
@@ -344,9 +348,10 @@ end)
 
 t.test("a second signal ends the process at once", function()
   local out, status = child([[
-    local keep, more = kill "INT", io.popen("sleep 0.4; kill -TERM $PPID")
-    pcall(function() spin() end)
+    local keep
+    pcall(function() keep = kill "INT" spin() end)
     print "first"
+    local more = kill "TERM"
     spin()]])
   t.eq(out, "first\n")
   t.eq(status, 143)
@@ -357,8 +362,8 @@ t.test("in a stock Lua a map takes the signals for its time only", function()
   local so = os.getenv("BRINK_SO")
   if so:find("asan") or so:find("tsan") then t.skip "a sanitizer's module needs its own program" end
   local out = child([[
-    local keep = kill "INT"
-    local ok, err = pcall(map, { 1 }, function() core.async.sleep(1000) end)
+    local keep
+    local ok, err = pcall(map, { 1 }, function() keep = kill "INT" core.async.sleep(1000) end)
     print(ok, tostring(err), core.async.interrupted())
     print(#map({ 1, 2 }, function(k) core.async.sleep(0) return k end))
     keep = kill "TERM"

@@ -68,13 +68,17 @@ end)
 t.test("Ctrl-C ends what runs and not the prompt", function()
   -- the prompt says its process id, the shell sends the signal while the loop turns
   local script = t.tmp() .. "/int.sh"
+  -- the thread sanitizer holds signals back until the next library call
+  local body = BRINK:find("tsan", 1, true) and "io.stdout:flush()" or ""
   assert(core.file.write(script, ([[
 set -m # else a background process ignores SIGINT
 mkfifo %s/pipe
 %s repl <%s/pipe >%s/int.out 2>%s/int.err &
 pid=$!
+trap 'kill -9 $pid 2>/dev/null' EXIT
+trap 'exit 1' TERM
 exec 3>%s/pipe
-printf 'io.write("go\\n") io.stdout:flush() while true do end\n' >&3
+printf 'io.write("go\\n") io.stdout:flush() while true do @BODY@ end\n' >&3
 while ! grep -q go %s/int.out; do sleep 0.05; done
 kill -INT $pid
 while ! grep -q interrupted %s/int.err; do sleep 0.05; done
@@ -82,8 +86,8 @@ printf '6 * 7\n' >&3
 exec 3>&-
 wait $pid
 echo "$?" >%s/int.rc
-]]):format((function() local d = t.tmp() return d, BRINK, d, d, d, d, d, d, d end)())))
-  os.execute("timeout 20 bash " .. script)
+]]):gsub("@BODY@", body):format((function() local d = t.tmp() return d, BRINK, d, d, d, d, d, d, d end)())))
+  os.execute("timeout 60 bash " .. script)
   has(core.file.read(t.tmp() .. "/int.out"), "42\n")
   t.eq(core.file.read(t.tmp() .. "/int.rc"), "1\n", "the interrupted line counts as failed")
 end)
@@ -96,7 +100,7 @@ t.test("on a terminal: prompts, completion, history and thumbnails", function()
   local dir = t.tmp()
   local function typed(keys)
     assert(core.file.write(dir .. "/keys", keys))
-    os.execute(("cd %s && LC_ALL=C.UTF-8 TERM=xterm-256color COLORTERM=truecolor NO_COLOR= XDG_STATE_HOME=%s/state timeout 20 script -qec \"$(realpath %s)\" /dev/null <keys >screen 2>&1")
+    os.execute(("cd %s && LC_ALL=C.UTF-8 TERM=xterm-256color COLORTERM=truecolor NO_COLOR= XDG_STATE_HOME=%s/state timeout 60 script -qec \"$(realpath %s)\" /dev/null <keys >screen 2>&1")
       :format(dir, dir, BRINK:match "^/" and BRINK or "$OLDPWD/" .. BRINK))
     return core.file.read(dir .. "/screen")
   end

@@ -135,7 +135,7 @@ t.test("a terminated synthesis keeps what was made and goes on", function()
   t.ok(os.execute(command(whole) .. " >/dev/null"))
   os.execute(("%s >/dev/null 2>&1 & p=$!; sleep 0.2; kill -TERM $p; wait $p"):format(command(out)))
   local pictures = 0
-  for _, name in ipairs(core.file.list(out)) do if name:match "%.png$" then pictures = pictures + 1 end end
+  for _, name in ipairs(core.file.list(out) or {}) do if name:match "%.png$" then pictures = pictures + 1 end end
   t.eq(select(2, (core.file.read(out .. "/manifest.jsonl") or ""):gsub("\n", "")), pictures)
   t.ok(os.execute(command(out) .. " >/dev/null"))
   t.eq(core.file.hash(out .. "/manifest.jsonl"), core.file.hash(whole .. "/manifest.jsonl"))
