@@ -47,21 +47,11 @@ local function units(row, side)
   end
 end
 
--- What a label of shapes holds, in words.
-local function objects_of(label)
-  local n, first = #(label.shapes or {}), label.shapes and label.shapes[1]
-  local names = label.meta and label.meta.class_names or {}
-  if n == 0 then return "no objects" end
-  return ("%d object%s (%s%s)"):format(n, n > 1 and "s" or "", tostring(names[first.class] or first.class or "object"), n > 1 and ", ..." or "")
-end
-
 -- Any label or prediction as short text. The built-in recogniser answers with the identity of a sample: its name says more.
 local function words(value, names)
   if value == nil then return "nothing" end
   if type(value) == "string" then return names[value] or value end
-  if labels.shapes.is(value) then return objects_of(value) end
-  local ok, text = pcall(core.json.encode, value)
-  text = ok and text or tostring(value)
+  local text = labels.text(value)
   return #text > 160 and text:sub(1, 157) .. "..." or text
 end
 
