@@ -40,6 +40,7 @@ struct Http {
   HttpRequest *first, **last; /* waiting */
   HttpRequest *running;       /* list, for closing */
   CURL *spare;                /* a handle that was used, with its settings gone */
+  bool unwatched;             /* memory for a watch was missing: what runs could wait for ever */
   bool closed;
 };
 
@@ -85,9 +86,10 @@ static int socket_wanted(CURL *easy, curl_socket_t socket, int what, void *http,
     uv_close((uv_handle_t *)&w->poll, watch_closed);
     return 0;
   }
-  if (!w && !(w = watch_new(http, socket))) return -1;
+  if (!w) w = watch_new(http, socket);
   int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-  return uv_poll_start(&w->poll, events, on_socket) == 0 ? 0 : -1;
+  if (!w || uv_poll_start(&w->poll, events, on_socket) != 0) ((Http *)http)->unwatched = true; /* an error returned would end the multi handle for good */
+  return 0;
 }
 
 static void on_timer(uv_timer_t *timer) {
@@ -251,6 +253,12 @@ static void ended(Http *h, HttpRequest *r, CURLcode code) {
   job_finish(h->loop, &r->job);
 }
 
+static void stop(HttpRequest *r, ErrCode code, const char *why) {
+  r->end = HTTP_OTHER;
+  r->job.failed = !err_set(&r->job.err, code, "%s", why);
+  job_finish(r->job.loop, &r->job);
+}
+
 static void collect(Http *h) {
   CURLMsg *m;
   int left;
@@ -261,6 +269,12 @@ static void collect(Http *h) {
     curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&r);
     ended(h, r, code);
   }
+  while (h->unwatched && h->running) {
+    HttpRequest *r = h->running;
+    drop_easy(h, r, false);
+    stop(r, ERR_MEMORY, "out of memory");
+  }
+  h->unwatched = false;
   pump(h);
 }
 
@@ -281,12 +295,6 @@ Http *http_new(Loop *loop, int parallel, Err *err) {
   curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
   curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)parallel);
   return h;
-}
-
-static void stop(HttpRequest *r, ErrCode code, const char *why) {
-  r->end = HTTP_OTHER;
-  r->job.failed = !err_set(&r->job.err, code, "%s", why);
-  job_finish(r->job.loop, &r->job);
 }
 
 static void http_free(uv_handle_t *timer) { mem_free(timer->data); }
