@@ -206,7 +206,7 @@ local function ranges(o)
   return bounds.of(o)
 end
 
-t.test("defect 5: a cliff gives a range in order, and a clamp is noted once", function()
+t.test("defect 05: a cliff gives a range in order, and a clamp is noted once", function()
   local blur = augment.get "GaussianBlur"
   local b = ranges { rows = { blur }, study = study { GaussianBlur = { 0.3, 0.3 } } }.GaussianBlur[1]
   t.eq({ b.lo, b.hi }, { 0.3, 0.3 })
@@ -378,7 +378,7 @@ t.test("files that cannot be read are listed and cost nothing else", function()
   t.fails("empty", aug():synthesize(photos(0, { ["readme.txt"] = "no pictures" }), opts { output = out_dir(), count = 1 }))
 end)
 
-t.test("defect 8: the predicted error is measured on the new picture, against the label that goes with it", function()
+t.test("defect 08: the predicted error is measured on the new picture, against the label that goes with it", function()
   local dir, out = photos(2), out_dir()
   local transport = labels.transport
   labels.transport = function(label) return label .. " moved" end
