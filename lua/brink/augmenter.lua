@@ -19,11 +19,8 @@ M.fields = FIELDS
 local RANGE = { "min", "max", "multiplier", "only_shrink_max" }
 
 local function check_keys(t, known, what, level)
-  for key in next, t do
-    local ok = false
-    for _, name in ipairs(known) do ok = ok or name == key end
-    if not ok then error(("%s: no field %s%s"):format(what, tostring(key), nearest.hint(tostring(key), known)), level + 1) end
-  end
+  local unknown, hint = nearest.unknown(t, known)
+  if unknown then error(("%s: no field %s%s"):format(what, unknown, hint), level + 1) end
 end
 
 --- A new augmenter. Fields, all optional:

@@ -360,11 +360,8 @@ local function key(c) return c.name .. "\0" .. c.side end
 
 local function check(opts, level)
   if type(opts) ~= "table" then error("compare: options: a table expected, got " .. type(opts), level + 1) end
-  for name in next, opts do
-    local known = false
-    for _, o in ipairs(OPTIONS) do known = known or o == name end
-    if not known then error(("compare: no option %s%s"):format(tostring(name), nearest.hint(tostring(name), OPTIONS)), level + 1) end
-  end
+  local unknown, hint = nearest.unknown(opts, OPTIONS)
+  if unknown then error("compare: no option " .. unknown .. hint, level + 1) end
   local r = opts.replicates
   if r ~= nil and (math.type(r) ~= "integer" or r < 40 or r > 1000000) then
     error(("compare: replicates: %s, an integer in 40..1000000 expected"):format(tostring(r)), level + 1)

@@ -90,11 +90,10 @@ function M.with(name, opts)
   local entry = WITH[name]
   if not entry then error(("diff.with: no error %s%s"):format(tostring(name), nearest.hint(tostring(name), NAMES)), 2) end
   if type(opts) ~= "table" then error("diff.with: a table of options expected, got " .. type(opts), 2) end
+  local unknown, hint = nearest.unknown(opts, entry[2])
+  if unknown then error(("diff.with: %s has no option %s%s"):format(name, unknown, hint), 2) end
   local copy = {}
   for key, v in next, opts do
-    local known = false
-    for _, o in ipairs(entry[2]) do known = known or o == key end
-    if not known then error(("diff.with: %s has no option %s%s"):format(name, tostring(key), nearest.hint(tostring(key), entry[2])), 2) end
     if not CHECK[key][1](v) then error(("diff.with: %s: %s, %s expected"):format(key, tostring(v), CHECK[key][2]), 2) end
     copy[key] = v
   end

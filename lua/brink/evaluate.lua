@@ -22,11 +22,8 @@ Evaluation.__index = Evaluation
 
 local function check(opts, level)
   if type(opts) ~= "table" then error("evaluate: options: a table expected, got " .. type(opts), level + 1) end
-  for key in next, opts do
-    local ok = false
-    for _, name in ipairs(OPTIONS) do ok = ok or name == key end
-    if not ok then error(("evaluate: no option %s%s"):format(tostring(key), nearest.hint(tostring(key), OPTIONS)), level + 1) end
-  end
+  local unknown, hint = nearest.unknown(opts, OPTIONS)
+  if unknown then error("evaluate: no option " .. unknown .. hint, level + 1) end
   local d = opts.differs
   if d ~= nil and not (type(d) == "number" and d >= 0 and d < 1) then error(("evaluate: differs: a number from 0, below 1, expected, got %s"):format(tostring(d)), level + 1) end
 end

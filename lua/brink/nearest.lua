@@ -40,4 +40,14 @@ function M.hint(word, names)
   return name and ("; did you mean %s?"):format(name) or ""
 end
 
+--- The bytewise first key of the table `given` that is none of `names`, as text, and its hint; nil when there is none.
+function M.unknown(given, names)
+  local known, first = {}, nil
+  for _, name in ipairs(names) do known[name] = true end
+  for key in next, given do
+    if not known[key] and (not first or tostring(key) < first) then first = tostring(key) end
+  end
+  if first then return first, M.hint(first, names) end
+end
+
 return M

@@ -32,11 +32,8 @@ local STREAM = { "ahead", "first" }
 local function check_names(opts, level, ...)
   local known = {}
   for _, list in ipairs { ... } do table.move(list, 1, #list, #known + 1, known) end
-  for key in next, opts do
-    local ok = false
-    for _, name in ipairs(known) do ok = ok or name == key end
-    if not ok then error(("synthesize: no option %s%s"):format(tostring(key), nearest.hint(tostring(key), known)), level) end
-  end
+  local unknown, hint = nearest.unknown(opts, known)
+  if unknown then error("synthesize: no option " .. unknown .. hint, level) end
 end
 
 -- Levels: the one at which error, called where the level stands as an argument, blames the user.

@@ -43,6 +43,9 @@ t.test("the nearest name", function()
   t.eq(nearest.name("", { "Hue" }), nil)
   t.eq(nearest.name(("x"):rep(10000), { "Hue" }), nil)
   t.eq(nearest.name("Hue", {}), nil)
+  t.eq({ nearest.unknown({ zed = 1, sed = 2, seed = 3 }, { "seed" }) }, { "sed", "; did you mean seed?" })
+  t.eq(nearest.unknown({ seed = 3 }, { "seed", "step" }), nil)
+  t.eq(nearest.unknown({ 1 }, { "seed" }), "1")
 end)
 
 local SPEC = { name = "try", doc = "Try.", options = {

@@ -58,11 +58,8 @@ function M.recipe(path)
   local meta = getmetatable(fields)
   if meta and meta.__name == "brink.Augmenter" then return { augmenter = fields } end
   if meta then return { predict = fields } end
-  for key in next, fields do
-    local known = false
-    for _, name in ipairs(KNOWN) do known = known or name == key end
-    if not known then exit.with(exit.usage, "%s: returns a field %s that nothing reads%s", path, tostring(key), nearest.hint(tostring(key), KNOWN)) end
-  end
+  local unknown, hint = nearest.unknown(fields, KNOWN)
+  if unknown then exit.with(exit.usage, "%s: returns a field %s that nothing reads%s", path, unknown, hint) end
   for _, name in ipairs(COMMANDS) do
     if fields[name] ~= nil and type(fields[name]) ~= "table" then exit.with(exit.usage, "%s: %s: a table of options expected", path, name) end
   end

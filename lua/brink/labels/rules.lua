@@ -31,14 +31,8 @@ local function choice(given, name, list)
 end
 
 local function check_names(given)
-  local unknown = {}
-  for key in pairs(given) do unknown[#unknown + 1] = tostring(key) end
-  table.sort(unknown)
-  for _, key in ipairs(unknown) do
-    local known = false
-    for _, name in ipairs(FIELDS) do known = known or name == key end
-    if not known then fail(4, "%s: no such rule%s", key, nearest.hint(key, FIELDS)) end
-  end
+  local unknown, hint = nearest.unknown(given, FIELDS)
+  if unknown then fail(4, "%s: no such rule%s", unknown, hint) end
 end
 
 --- { class = { "Row", ... } } as { class = { [Row] = true } }; aliases become names when the catalogue knows them.

@@ -53,11 +53,8 @@ function M.new(name, opts)
   opts = opts or {}
   for _, kind in ipairs(KINDS) do
     if kind.name == name then
-      for key in next, opts do
-        local known = false
-        for _, o in ipairs(kind.options) do known = known or o == key end
-        if not known then error(("metrics.%s: no option %s%s"):format(name, tostring(key), nearest.hint(tostring(key), kind.options)), 2) end
-      end
+      local unknown, hint = nearest.unknown(opts, kind.options)
+      if unknown then error(("metrics.%s: no option %s%s"):format(name, unknown, hint), 2) end
       return kind.make(opts)
     end
   end

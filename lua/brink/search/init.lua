@@ -46,13 +46,10 @@ local function number(opts, name, lo, hi)
 end
 
 local function settings_of(given)
+  local unknown, hint = nearest.unknown(given, OPTIONS)
+  if unknown then blame("search: no option " .. unknown .. hint) end
   local opts = {}
-  for key, value in next, given do
-    local known = false
-    for _, name in ipairs(OPTIONS) do known = known or name == key end
-    if not known then blame(("search: no option %s%s"):format(tostring(key), nearest.hint(tostring(key), OPTIONS))) end
-    opts[key] = value
-  end
+  for key, value in next, given do opts[key] = value end
   opts.step = number(given, "step", 0.0009, 0.5)
   opts.onset = number(given, "onset", 0, 1)
   opts.break_at = number(given, "break_at", 0, 1)
