@@ -42,11 +42,9 @@ function M.new(given)
     chosen = {}
     for k, name in ipairs(given.augmentations) do chosen[k] = augment.get(name) end
   end
-  local predict, message = given.predict, nil
-  if predict == nil then predict = given.model end
-  predict, message = model.open(predict)
-  if not predict then error("augmenter: " .. tostring(message), 2) end
-  return setmetatable({ model = predict, diff_error = given.diff_error, labels = given.labels, augmentations = chosen, seed = given.seed or 1,
+  local opened, message = model.open(given.predict == nil and given.model or given.predict)
+  if not opened then error("augmenter: " .. tostring(message), 2) end
+  return setmetatable({ model = opened, diff_error = given.diff_error, labels = given.labels, augmentations = chosen, seed = given.seed or 1,
     realism = {}, weights = {}, ranges = {} }, Augmenter)
 end
 

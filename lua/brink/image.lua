@@ -96,7 +96,7 @@ end
 function methods:convolve(kernel, options)
   options = check_options(options, { offset = true }, "convolve")
   if type(kernel) ~= "table" then error("convolve: kernel: table expected, got " .. type(kernel), 2) end
-  local flat, columns = kernel, nil
+  local flat, columns = kernel
   if type(kernel[1]) == "table" then
     flat, columns = {}, #kernel[1]
     if columns == 0 then error("convolve: kernel: a row is empty", 2) end

@@ -50,7 +50,7 @@ local gang_check
 
 --- Let a task run until it waits or ends.
 local function step(task, value)
-  local co, ok, what, batcher, item = task.co, nil, nil, nil, nil
+  local co, ok, what, batcher, item = task.co
   local was = async.breakable(co)
   if task.started then
     ok, what, batcher, item = coroutine.resume(co, value)

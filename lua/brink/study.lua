@@ -161,11 +161,10 @@ end
 --- The pixels of a picture entry (first_failure, last_success, or any { row, side, i, sample, id, seed }) as they were tested.
 -- Returns the image and the sample, or nil, message, code; also when they no longer have the stored hash.
 function Study:picture(entry)
-  local s, message, code = self:sample(entry)
+  local s, message = self:sample(entry)
   if not s then return nil, message, "missing" end
-  local image
-  image, message, code = measure.image(augment.get(entry.row), entry.side, entry.i, s, entry.seed or self.settings.seed)
-  if not image then return nil, message, code end
+  local image, why, code = measure.image(augment.get(entry.row), entry.side, entry.i, s, entry.seed or self.settings.seed)
+  if not image then return nil, why, code end
   if entry.hash and image:hash() ~= entry.hash then
     return nil, ("%s: the pixels of %s at %g are not those that were tested"):format(s.name, entry.row, entry.i), "mismatch"
   end

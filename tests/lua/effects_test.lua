@@ -214,7 +214,7 @@ t.test("the first tick of every row is small beside its end", function()
 end)
 
 t.test("Perspective never folds, whatever is drawn, up to its legal limit", function()
-  local image, augment = brink.core.image.new(16, 12, 3, "u8", 90), require "brink.augment"
+  local image = brink.core.image.new(16, 12, 3, "u8", 90)
   for k = 1, 300 do
     local plan = augment.plan("Perspective", 1, augment.context(image, k, "sample " .. k, 0), { shift = 0.49 })
     t.ok(image:run(plan), "draw " .. k)

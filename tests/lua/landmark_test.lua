@@ -93,8 +93,8 @@ local function to_polygon(polygon, x, y, corners_only)
     for k = 1, #ring, 2 do
       local ax, ay, bx, by = ring[k], ring[k + 1], ring[k + 2] or ring[1], ring[k + 3] or ring[2]
       local dx, dy = bx - ax, by - ay
-      local t = corners_only and 0 or math.max(0, math.min(1, ((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy)))
-      best = math.min(best, core.math.hypot(ax + t * dx - x, ay + t * dy - y))
+      local u = corners_only and 0 or math.max(0, math.min(1, ((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy)))
+      best = math.min(best, core.math.hypot(ax + u * dx - x, ay + u * dy - y))
     end
   end
   return best

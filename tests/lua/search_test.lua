@@ -2,7 +2,7 @@
 local t = require "check"
 local brink = require "brink"
 local core = brink.core
-local image, json = core.image, core.json
+local image = core.image
 
 local brink_path = os.getenv("BRINK")
 local count = 0

@@ -1,6 +1,5 @@
 -- The main job from the shell: search, report, resume, exit codes, JSON, odd names, installation. SPDX-License-Identifier: MIT
 local t = require "check"
-local brink = require "brink"
 local cli = require "brink.cli"
 local core = require "brink.core"
 local options = require "brink.cli.options"

@@ -9,8 +9,6 @@ local image = core.image
 -- One pixel of the given values, through steps.
 local function one(values, ...)
   local im = image.new(1, 1, #values, "u8")
-  local ident = {}
-  for v = 0, 255 do ident[v + 1] = v end
   -- a picture of one colour: per-channel tables
   local list = {}
   for k = 1, 3 do for v = 1, 256 do list[(k - 1) * 256 + v] = values[k] or values[1] end end

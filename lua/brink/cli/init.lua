@@ -178,9 +178,9 @@ end
 
 --- What the person sees of an error, and the exit code.
 local function report(err)
-  local left, text = exit.of(err), tostring(err)
+  local left, said = exit.of(err), tostring(err)
   if left then return left.message, left.code end
-  return text, text:find("not enough memory", 1, true) and exit.internal or exit.failure
+  return said, said:find("not enough memory", 1, true) and exit.internal or exit.failure
 end
 
 local function handler(err)

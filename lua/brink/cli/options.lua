@@ -118,7 +118,7 @@ end
 -- the usage code, naming the option, what was expected and the nearest name. values.help is set by -h and --help.
 function M.parse(spec, args)
   local values, operands, k = {}, {}, 1
-  local function value_of(row, given, inline)
+  local function value_of(given, inline)
     if inline then return inline end
     k = k + 1
     if args[k] == nil then exit.with(exit.usage, "%s: expected a value", given) end
@@ -144,7 +144,7 @@ function M.parse(spec, args)
         if inline then exit.with(exit.usage, "--%s: takes no value", name) end
         values[key(row)] = not negated
       else
-        store(values, row, convert(row, value_of(row, "--" .. name, inline)))
+        store(values, row, convert(row, value_of("--" .. name, inline)))
       end
     elseif a:match "^%-%a" then
       local row = find(spec, a:sub(2, 2), true)
@@ -152,7 +152,7 @@ function M.parse(spec, args)
         if #a > 2 then exit.with(exit.usage, "%s: one letter each", a) end
         values[key(row)] = true
       else
-        store(values, row, convert(row, value_of(row, a, #a > 2 and a:sub(3) or nil)))
+        store(values, row, convert(row, value_of(a, #a > 2 and a:sub(3) or nil)))
       end
     else
       operands[#operands + 1] = a

@@ -375,7 +375,7 @@ function M.shapes(label, plan, image_in, rules)
   for key, value in pairs(label) do out[key] = value end
   out.width, out.height, out.shapes = warp.out_width, warp.out_height, {}
   for k, object in ipairs(label.shapes or {}) do
-    local moved, measure = object, nil
+    local moved, measure = object
     if still then
       measure = still_measure(object)
     else

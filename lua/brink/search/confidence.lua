@@ -20,8 +20,8 @@ local M = {}
 local FRACTIONS = { 1, 0.5, 0.25, 0.12, 0.06, 0.03 }
 local STEPS = 16 -- halvings of the range: 1.5e-5 of it
 
--- True when betting that the mean is lower than m makes the wealth exceed `rich`. Values lie in [lo, hi].
-local function refutes_high(x, n, lo, hi, m, population, rich)
+-- True when betting that the mean is lower than m makes the wealth exceed `rich`. No value is above hi.
+local function refutes_high(x, n, hi, m, population, rich)
   local w = {}
   local count = #FRACTIONS
   for k = 1, count do w[k] = 1 end
@@ -62,11 +62,11 @@ end
 -- Smallest mean in [lo, hi] that is refuted from above, to within the halvings (on the safe side).
 local function upper(x, n, lo, hi, population, alpha)
   local rich = 1 / alpha
-  if not refutes_high(x, n, lo, hi, hi, population, rich) then return hi end
+  if not refutes_high(x, n, hi, hi, population, rich) then return hi end
   local bad, good = hi, lo
   for _ = 1, STEPS do
     local mid = (bad + good) / 2
-    if refutes_high(x, n, lo, hi, mid, population, rich) then bad = mid else good = mid end
+    if refutes_high(x, n, hi, mid, population, rich) then bad = mid else good = mid end
   end
   return bad
 end

@@ -79,7 +79,7 @@ end
 -- A failure with `passing` is not for the store: the model was not there.
 -- `job`: model, diff, seed, sample, label (nil: the prediction itself, when label-free), image, row (nil: clean), side, i.
 function M.run(job)
-  local image, params, message, plan = job.image, nil, nil, nil
+  local image, params, plan = job.image
   if job.row then
     local ok
     ok, image, params, plan = pcall(M.image, job.row, job.side, job.i, job.sample, job.seed, job.image)
@@ -88,8 +88,7 @@ function M.run(job)
       image, params = nil, tostring(image):gsub("\n.*", ""):gsub("^[^\n:]*search/measure%.lua:%d+: ", "")
     end
     if not image then
-      message = params
-      return { failure = tostring(message) }
+      return { failure = tostring(params) }
     end
   end
   local result = { params = params and json(params), hash = image:hash() }

@@ -107,7 +107,7 @@ local function attempt(run, source, n, try, log)
   local given = effects(run, sample, core.rng(run.seed, sample.id, "synthesis", key))
   local list, applied = {}, {}
   if #given > 0 then list, applied = augment.compose(given, image, run.seed, sample.id, key, sample.label) end
-  local out, why = image, nil
+  local out, why = image
   if #list > 0 then
     out, why = image:run(list)
     if not out then return reject(log, "plan: " .. tostring(why)) end
