@@ -1,10 +1,12 @@
 /* The executable: a Lua state with brink in it, handed to lua/brink/cli.
  * Exit codes are decided there and only passed on here.
  * SPDX-License-Identifier: MIT */
+#include <fcntl.h>
 #include <lualib.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "lua/bind.h"
 #include "lua/harsh.h"
@@ -41,7 +43,14 @@ static int run(lua_State *L) {
   return 1;
 }
 
+/* A standard stream that was closed stays an error to use, but its number is taken: no file or pipe of ours gets it. */
+static void keep_numbers(void) {
+  for (int fd = 0; fd <= 2; fd++)
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) < 0) return;
+}
+
 int main(int argc, char **argv) {
+  keep_numbers();
   signal(SIGPIPE, SIG_IGN); /* a closed stdout or worker is an error value, not a death */
   signal(SIGXFSZ, SIG_IGN);
   lua_State *L = luaL_newstate();

@@ -11,6 +11,7 @@ local model_module = require "brink.model"
 local nearest = require "brink.nearest"
 local progress = require "brink.progress"
 local sample = require "brink.sample"
+local shown = require "brink.shown"
 
 local M = {}
 
@@ -120,7 +121,7 @@ local function one(run, s)
   if not subject then return { failure = tostring(message) } end
   local image
   image, message = s:image()
-  if not image then return { failure = tostring(message) } end
+  if not image then return { failure = shown.reason(s.path, message) } end
   local ok, prediction, sure = measure.ask(run.model, image, subject)
   if not rawget(s, "pixels") and not rawget(s, "loader") then image:close() end
   if not ok then return { failure = prediction } end
@@ -206,12 +207,10 @@ function Evaluation:json()
     metrics = self.metrics, model = self.model }, { indent = 2 }) .. "\n"
 end
 
-local function shown(text) return (tostring(text):gsub("%c", "?")) end
-
 local SHOWN = 20 -- entries of a list in the text
 
 local function some(out, list, line)
-  for k = 1, math.min(SHOWN, #list) do out[#out + 1] = "  " .. shown(line(list[k])) end
+  for k = 1, math.min(SHOWN, #list) do out[#out + 1] = "  " .. shown.text(line(list[k])) end
   if #list > SHOWN then out[#out + 1] = ("  and %d more"):format(#list - SHOWN) end
 end
 
@@ -231,7 +230,7 @@ function Evaluation:text()
   if #self.per_class > 1 then
     out[#out + 1] = ("%-28s %6s %8s %18s %8s"):format("class", "n", "error", "95 %", "differ")
     for _, c in ipairs(self.per_class) do
-      out[#out + 1] = ("%-28s %6d %8.4f %8.4f..%-8.4f %8d"):format(shown(c.class), c.n, c.mean, c.lo, c.hi, c.differing)
+      out[#out + 1] = ("%-28s %6d %8.4f %8.4f..%-8.4f %8d"):format(shown.text(c.class), c.n, c.mean, c.lo, c.hi, c.differing)
     end
   end
   for _, m in ipairs(self.metrics) do out[#out + 1] = m.name .. "\n  " .. metrics.text(m.figures):gsub("\n$", ""):gsub("\n", "\n  ") end

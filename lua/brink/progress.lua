@@ -35,7 +35,11 @@ end
 local function draw(self, now)
   local elapsed = now - self.start
   local rate = elapsed > 0 and self.count / elapsed or 0
-  local share = self.total > 0 and math.min(self.count / self.total, 1) or 1
+  local share = math.min(self.count / math.max(self.total, 1), 1)
+  if self.total == 0 then
+    io.stderr:write(("\r\27[K%d %s, %.0f/s"):format(self.count, self.what, rate))
+    return
+  end
   local text = ("%d of %s%d %s, %.0f/s"):format(self.count, self.at_most and "at most " or "", self.total, self.what, rate)
   if rate > 0 then text = text .. (", %s%s left"):format(self.at_most and "at most " or "", duration((self.total - self.count) / rate)) end
   local room = math.min(30, (term.width() or 80) - #text - 4)
@@ -57,9 +61,9 @@ function Progress:add(n)
   end
 end
 
---- The end: the bar goes, one line stays.
-function Progress:done()
-  self:say("%d %s in %s", self.count, self.what, duration(term.clock() - self.start))
+--- The end: the bar goes, one line stays. `count`: how many came of it, when that is not how many were done.
+function Progress:done(count)
+  self:say("%d %s in %s", count or self.count, self.what, duration(term.clock() - self.start))
 end
 
 return M

@@ -10,6 +10,7 @@ local labels = require "brink.labels"
 local measure = require "brink.search.measure"
 local nearest = require "brink.nearest"
 local sample = require "brink.sample"
+local shown = require "brink.shown"
 
 local M = {}
 
@@ -198,7 +199,10 @@ function Study:summary()
   local a = self.analysis
   local out = { ("%d images, baseline error %.3f, %d predictions (%s, step %g)%s"):format(a.set_size, a.baseline, a.predictions, a.settings.strategy,
     a.settings.step, a.settings.label_free and ", against the clean prediction" or "") }
-  out[2] = ("%-24s %-22s %-22s %s"):format("augmentation", "onset (95 %)", "break (95 %)", "notes")
+  if a.baseline > 1 - a.settings.break_at then
+    out[1] = out[1] .. "\nthe untouched pictures are judged wrong so often that a break cannot be seen"
+  end
+  out[#out + 1] = ("%-24s %-22s %-22s %s"):format("augmentation", "onset (95 %)", "break (95 %)", "notes")
   for _, c in ipairs(self:fragility()) do
     local b, notes = c.bounds, {}
     if b.cliff then notes[#notes + 1] = "cliff" end
@@ -207,7 +211,7 @@ function Study:summary()
       bound_text(b.onset_found, b.onset, b.onset_lo, b.onset_hi, b.onset_open), bound_text(b.break_found, b.break_, b.break_lo, b.break_hi, b.break_open),
       table.concat(notes, ", "))):gsub("%s+$", "")
   end
-  if #a.failures > 0 then out[#out + 1] = ("%d failures, the first: %s: %s"):format(#a.failures, a.failures[1].path, a.failures[1].reason) end
+  if #a.failures > 0 then out[#out + 1] = ("%d failures, the first: %s: %s"):format(#a.failures, shown.text(a.failures[1].path), shown.text(a.failures[1].reason)) end
   return table.concat(out, "\n") .. "\n"
 end
 

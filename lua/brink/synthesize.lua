@@ -285,6 +285,7 @@ local function run_folder(spec, data, opts, level)
   folder_options(run, opts, level + 1)
   local folder <close> = manifest.open(run.output, settings_of(run), run.total)
   local most = run.count == math.huge and 0 or run.total and math.max(0, run.count - folder.last) or run.count
+  local before = folder.count
   local bar = progress.new("pictures", math.ceil(most / run.shards), { quiet = opts.progress == false })
   for _, note in ipairs(run.notes) do bar:say("%s", note) end
   if folder.missing > 0 then bar:say("%d pictures of the manifest are no longer there; brink replay makes them again", folder.missing) end
@@ -295,7 +296,7 @@ local function run_folder(spec, data, opts, level)
   if opts.preview ~= false then
     manifest.try(core.file.write(run.output .. "/preview.html", require("brink.synth.preview").page(run.output, summary)))
   end
-  bar:done()
+  bar:done(folder.count - before)
   if run.stopped then bar:say("stopped: %s", run.stopped) end
   summary.stopped, summary.made = run.stopped, folder.count
   return summary

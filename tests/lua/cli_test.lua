@@ -50,6 +50,8 @@ end)
 
 local SPEC = { name = "try", doc = "Try.", options = {
   { name = "seed", type = "integer", default = 1, lo = 0, hi = 9, doc = "key" },
+  { name = "less", type = "number", hi = 1, doc = "less" },
+  { name = "more", type = "integer", lo = 1, doc = "more" },
   { name = "rate", short = "r", type = "number", doc = "rate" },
   { name = "count", type = "count", doc = "how many" },
   { name = "json", type = "flag", doc = "machine-readable" },
@@ -84,6 +86,8 @@ t.test("wrong options name the option, the range and the nearest name", function
   refuses("--seed: expected an integer (0..9), got \"x\"", "--seed", "x")
   refuses("--seed: expected an integer", "--seed=1.5")
   refuses("--seed: 10 is outside 0..9", "--seed", "10")
+  refuses("--less: 2 given, at most 1 expected", "--less", "2")
+  refuses("--more: 0 given, 1 or more expected", "--more", "0")
   refuses("--rate: expected a number, got \"nan\"", "--rate", "nan")
   refuses("--rate: expected a number", "-r", "1e999")
   refuses("--count: expected an integer or inf", "--count", "-inf")
@@ -183,6 +187,50 @@ t.test("a standard output that is full is an error; a closed one is quiet", func
   has(core.file.read(t.tmp() .. "/full.err"), "standard output")
   os.execute(quoted(BRINK) .. " list 2>" .. t.tmp() .. "/pipe.err | true")
   t.eq(core.file.read(t.tmp() .. "/pipe.err"), "")
+end)
+
+t.test("standard streams that were closed before the start are an error to use, and no file of ours takes their place", function()
+  local err = t.tmp() .. "/closed.err"
+  local _, _, code = os.execute(quoted(BRINK) .. " list >&- 2>" .. quoted(err))
+  t.eq(code, 5)
+  has(core.file.read(err), "standard output")
+  local input = photo "closed.png"
+  _, _, code = os.execute(quoted(BRINK) .. " apply Hue=0.2 " .. quoted(input) .. " " .. quoted(t.tmp() .. "/closed_out.png") .. " <&- >&- 2>&-")
+  t.eq(code, 5, "the line it prints is lost")
+  t.ok(brink.image.load(t.tmp() .. "/closed_out.png"))
+end)
+
+t.test("names of files neither break a line nor colour it, and stand there once", function()
+  local dir = t.tmp() .. "/odd"
+  assert(core.file.mkdirs(dir))
+  assert(picture.draw(40, 30):save(dir .. "/good.png"))
+  assert(core.file.write(dir .. "/new\nline\27[31m.png", "no picture"))
+  local bad = dir .. "/new?line?[31m.png: content is neither PNG nor JPEG"
+  local code, out, err = run("search", dir, "--store", "none", "--augment", "Hue", "--step", "0.5")
+  t.eq(code, 0)
+  has(err, "  new?line?[31m.png: content is neither")
+  has(out, "the first: new?line?[31m.png: content is neither")
+  code, out = run("synth", dir, "-o", t.tmp() .. "/odd_out", "-n", "2", "--augment", "Hue")
+  t.eq(code, 0)
+  has(out, bad)
+  code, out = run("eval", dir, "--labels", "none")
+  has(out, bad)
+  code, out, err = run("apply", "Hue=0.1", dir, t.tmp() .. "/odd_applied/")
+  t.eq(code, 3)
+  has(err, bad)
+  for _, text in ipairs { out, err } do t.ok(not text:find("\27", 1, true)) end
+end)
+
+t.test("a search in which nothing can be read names every file, a synthesis says it made nothing", function()
+  local dir = t.tmp() .. "/junk"
+  assert(core.file.mkdirs(dir))
+  for k = 1, 3 do assert(core.file.write(("%s/%d.png"):format(dir, k), "no picture")) end
+  local code, _, err = run("search", dir, "--store", "none")
+  t.eq(code, 4)
+  for k = 1, 3 do has(err, ("  %d.png: content is neither"):format(k)) end
+  code, _, err = run("synth", dir, "-o", t.tmp() .. "/junk_out")
+  t.eq(code, 4)
+  has(err, "0 pictures in")
 end)
 
 t.test("list shows every row, as table, in detail and as JSON", function()

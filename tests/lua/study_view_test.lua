@@ -48,6 +48,16 @@ t.test("analysis.json has the original's shape", function()
   s:close()
 end)
 
+t.test("a model that is wrong from the start is said to be", function()
+  local data = assert(brink.dataset(photos(6), { labels = "folder" }))
+  local function summary(answer)
+    local aug = brink.augmenter { predict = answer, augmentations = { "Hue" } }
+    return assert(aug:search(data, { step = 0.5, store = false, progress = false })):summary()
+  end
+  t.ok(summary(function() return "neither" end):find("a break cannot be seen", 1, true))
+  t.ok(not summary(predict):find("a break cannot be seen", 1, true))
+end)
+
 t.test("a study reopened says the same", function()
   local path = fresh "db"
   local s, data = made(path, photos(10))

@@ -7,6 +7,7 @@ local exit = require "brink.cli.exit"
 local options = require "brink.cli.options"
 local output = require "brink.cli.output"
 local script = require "brink.cli.script"
+local shown = require("brink.shown").text
 
 local M = {
   name = "apply",
@@ -105,7 +106,7 @@ function M.run(values, operands)
     local applied, why = result[1], result[2]
     if not applied then
       failures = failures + 1
-      io.stderr:write("brink: ", why, "\n")
+      io.stderr:write("brink: ", shown(why), "\n")
       report[k] = { input = inputs[k], error = why, code = result[3] }
       return
     end

@@ -94,7 +94,8 @@ local function convert(row, text)
     exit.with(exit.usage, "--%s: expected %s%s, got %q", row.name, NUMBERS[kind], range(row), text)
   end
   if (row.lo and v < row.lo) or (row.hi and v > row.hi) then
-    exit.with(exit.usage, "--%s: %s is outside%s", row.name, num(v), range(row):gsub("[()]", ""))
+    local range_text = range(row):gsub("^ %((.*)%)$", "%1")
+    exit.with(exit.usage, row.lo and row.hi and "--%s: %s is outside %s" or "--%s: %s given, %s expected", row.name, num(v), range_text)
   end
   return v
 end

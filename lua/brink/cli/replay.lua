@@ -8,6 +8,7 @@ local options = require "brink.cli.options"
 local output = require "brink.cli.output"
 local replay = require "brink.replay"
 local setup = require "brink.cli.setup"
+local shown = require("brink.shown").text
 
 local M = {
   name = "replay",
@@ -71,7 +72,7 @@ local function every(values, path)
   end, { each = function(r)
     if r.failure then
       failures[#failures + 1] = { name = r.name, reason = r.failure }
-      io.stderr:write("brink: ", r.name, ": ", r.failure, "\n")
+      io.stderr:write("brink: ", shown(r.name), ": ", shown(r.failure), "\n")
     else
       done[#done + 1] = r
     end

@@ -22,6 +22,7 @@ local sample = require "brink.sample"
 local strategies = require "brink.search.strategy"
 local rows = require "brink.augment.row"
 local shapes = require "brink.labels.shapes"
+local shown = require "brink.shown"
 local study = require "brink.study"
 
 local M = { strategy = strategies }
@@ -153,7 +154,7 @@ local function say_failures(run)
   run.bar:say("%d failures:", #run.failures)
   for k = 1, math.min(#run.failures, 20) do
     local f = run.failures[k]
-    run.bar:say("  %s: %s%s", f.path, f.at and f.at .. ": " or "", brief(f.reason))
+    run.bar:say("  %s: %s%s", shown.text(f.path), f.at and f.at .. ": " or "", shown.text(brief(f.reason)))
   end
   if #run.failures > 20 then run.bar:say("  and %d more", #run.failures - 20) end
   if run.passing > 0 then run.bar:say("%d of them are not kept: the model was not there; the same search again asks for them", run.passing) end
@@ -166,7 +167,7 @@ local function failed(run, s, where, reason, unread)
   local most = run.opts.max_failures
   if most and run.failed_count > most then
     say_failures(run)
-    try(nil, ("%d failures, at most %d allowed; the last: %s: %s"):format(run.failed_count, most, s.path, brief(reason)), unread and "failures" or "model")
+    try(nil, ("%d failures, at most %d allowed; the last: %s: %s"):format(run.failed_count, most, shown.text(s.path), brief(reason)), unread and "failures" or "model")
   end
 end
 
@@ -178,10 +179,10 @@ local function baseline(run)
     if old then return old, true end
     if not s.id then
       local _, message, code = s:identify()
-      return { failure = tostring(message), code = code, unread = true }
+      return { failure = shown.reason(s.path, message), code = code, unread = true }
     end
     local image, message, code = s:image()
-    if not image then return { failure = tostring(message), code = code, unread = true } end
+    if not image then return { failure = shown.reason(s.path, message), code = code, unread = true } end
     local label = label_of(run, s)
     if label == nil and not run.label_free then return { failure = "no label", unread = true } end
     return (measure.run { model = run.model, diff = run.diff, seed = run.opts.seed, sample = s, label = label, image = image })
@@ -206,7 +207,8 @@ local function baseline(run)
   end })
   if #run.valid == 0 then
     local first = run.failures[1]
-    try(nil, "search: no sample could be measured" .. (first and ("; the first: %s: %s"):format(first.path, first.reason) or ": the data set is empty"),
+    say_failures(run)
+    try(nil, "search: no sample could be measured" .. (first and ("; the first: %s: %s"):format(shown.text(first.path), brief(first.reason)) or ": the data set is empty"),
       run.model_failed and "model" or "failures")
   end
 end

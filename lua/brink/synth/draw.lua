@@ -13,6 +13,7 @@ local guard = require "brink.synth.guard"
 local labels = require "brink.labels"
 local measure = require "brink.search.measure"
 local pick = require "brink.synth.pick"
+local shown = require "brink.shown"
 
 local M = {}
 
@@ -159,7 +160,7 @@ function M.make(run, n)
     local sample = run.data[candidate(run, n, c, seen)]
     local source, message = open(sample)
     if not source then
-      log.failed[#log.failed + 1] = { path = sample.path, reason = tostring(message) }
+      log.failed[#log.failed + 1] = { path = sample.path, reason = shown.reason(sample.path, message) }
     else
       for _ = 1, math.min(share, run.tries - used) do
         used = used + 1

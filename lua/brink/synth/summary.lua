@@ -103,7 +103,7 @@ function Summary:json()
   return core.json.encode(t, { indent = 2 }) .. "\n"
 end
 
-local function shown(text) return (tostring(text):gsub("%c", "?")) end
+local shown = require("brink.shown").text
 
 --- As text to read.
 function Summary:text()
