@@ -53,6 +53,8 @@ function M.near(got, want, tolerance, message)
     fail(("%sgot %s, expected %s within %s"):format(message and message .. ": " or "", show(got), show(want), show(tolerance)))
   end
 end
+--- text contains part, as it is.
+function M.has(text, part) if not text:find(part, 1, true) then fail(("%q lacks %q"):format(text, part)) end end
 --- fn raises, and the message contains (plain) text.
 function M.raises(fn, text)
   local ok, err = pcall(fn)

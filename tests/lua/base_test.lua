@@ -157,7 +157,6 @@ t.test("elementary functions are within a few ulp of the library's", function()
 end)
 
 t.test("files and folders are synced, a file is cut", function()
-  local file = require("brink.core").file
   local path = t.tmp() .. "/cut"
   t.ok(file.write(path, "one\ntwo\n"))
   t.ok(file.sync { path, t.tmp() })

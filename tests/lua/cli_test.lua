@@ -6,22 +6,10 @@ local options = require "brink.cli.options"
 local exit = require "brink.cli.exit"
 local nearest = require "brink.nearest"
 local picture = require "picture"
+local program = require "program"
 local core = brink.core
 
-local BRINK = os.getenv "BRINK" or "build/brink"
-
-local function quoted(s) return "'" .. s:gsub("'", "'\\''") .. "'" end
-
---- Run the executable: exit code, stdout, stderr.
-local function run(...)
-  local words = { quoted(BRINK) }
-  for _, a in ipairs { ... } do words[#words + 1] = quoted(a) end
-  local base = t.tmp() .. "/run"
-  local _, _, code = os.execute(table.concat(words, " ") .. " >" .. base .. ".out 2>" .. base .. ".err </dev/null")
-  return code, core.file.read(base .. ".out"), core.file.read(base .. ".err")
-end
-
-local function has(text, part) t.ok(text:find(part, 1, true), ("%q lacks %q"):format(text, part)) end
+local BRINK, quoted, run, has = program.path, program.quoted, program.run, t.has
 
 --- A file with this text in the test's folder.
 local function file(name, text)
@@ -237,7 +225,7 @@ t.test("list shows every row, as table, in detail and as JSON", function()
   local code, out, err = run "list"
   t.eq({ code, err }, { 0, "" })
   for _, row in ipairs(brink.augment.list()) do has(out, "  " .. row.name .. " ") end
-  local json
+  local json, _
   code, json = run("list", "--json")
   local list = core.json.decode(json).augmentations
   t.eq({ code, #list }, { 0, #brink.augment.list() })

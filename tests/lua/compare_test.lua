@@ -4,8 +4,7 @@ local brink = require "brink"
 local core = brink.core
 local compare = require "brink.compare"
 local curve = require "brink.curve"
-
-local BRINK = os.getenv "BRINK" or "build/brink"
+local program = require "program"
 
 t.test("McNemar's exact test by hand", function()
   t.eq(compare.mcnemar(0, 0), 1.0)
@@ -197,13 +196,7 @@ t.test("other pixels under the same name are refused", function()
   t.fails("CompareLevel at 0.5 of p03", compare.run(a, b))
 end)
 
-local function run(...)
-  local words = { BRINK, "compare" }
-  for _, a in ipairs { ... } do words[#words + 1] = "'" .. a .. "'" end
-  local base = t.tmp() .. "/run"
-  local _, _, code = os.execute(table.concat(words, " ") .. " >" .. base .. ".out 2>" .. base .. ".err </dev/null")
-  return code, core.file.read(base .. ".out"), core.file.read(base .. ".err")
-end
+local function run(...) return program.run("compare", ...) end
 
 t.test("brink compare: table, JSON, page, exit codes", function()
   local _, a = searched(function() return 42 end, nil, { rows = { "Brighten", "Hue" } })

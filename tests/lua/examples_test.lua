@@ -5,18 +5,14 @@ local t = require "check"
 local brink = require "brink"
 package.path = "examples/?.lua;recipes/?.lua;" .. package.path
 local draw = require "draw"
+local program = require "program"
 local core = brink.core
 
-local program = os.getenv "BRINK" or "build/brink"
 local out = t.tmp() .. "/examples"
-
-local function quoted(s) return "'" .. s:gsub("'", "'\\''") .. "'" end
 
 --- Run the program: its text (both streams) and whether it ended well.
 local function run(...)
-  local words = { quoted(program) }
-  for _, w in ipairs { ... } do words[#words + 1] = quoted(w) end
-  local p = assert(io.popen(table.concat(words, " ") .. " 2>&1 </dev/null"))
+  local p = assert(io.popen(program.line(...) .. " 2>&1 </dev/null"))
   local text = p:read "a"
   return text, p:close()
 end
@@ -69,7 +65,7 @@ t.test("sets are written once and read back by label", function()
   t.eq(core.file.hash(first .. "/on/001.png"), kept, "what is there stays")
   local data = brink.dataset(first, { labels = "folder" })
   t.eq({ #data, data.classes }, { 6, { "off", "on" } })
-  os.execute("rm -rf " .. quoted(out))
+  os.execute("rm -rf " .. program.quoted(out))
 end)
 
 t.test("scenes are a COCO set whose boxes hold their shapes", function()

@@ -4,9 +4,8 @@ local brink = require "brink"
 local core = brink.core
 local gate = require "brink.gate"
 local memory = require "brink.search.memory"
+local program = require "program"
 local study = require "brink.study"
-
-local BRINK = os.getenv "BRINK" or "build/brink"
 
 local function bounds(onset, break_)
   return { onset = onset, onset_lo = onset - 0.05, onset_hi = onset + 0.05, onset_found = true, break_ = break_, break_lo = break_ - 0.1, break_hi = break_ + 0.1,
@@ -168,13 +167,7 @@ local function searched(path, limit)
   return b
 end
 
-local function run(...)
-  local words = { BRINK, "check" }
-  for _, a in ipairs { ... } do words[#words + 1] = "'" .. a .. "'" end
-  local base = t.tmp() .. "/run"
-  local _, _, code = os.execute(table.concat(words, " ") .. " >" .. base .. ".out 2>" .. base .. ".err </dev/null")
-  return code, core.file.read(base .. ".out"), core.file.read(base .. ".err")
-end
+local function run(...) return program.run("check", ...) end
 
 t.test("brink check: exit codes 0, 9, 2 and 3, JSON, JUnit", function()
   local new, old = t.tmp() .. "/new.db", t.tmp() .. "/old.db"

@@ -5,12 +5,11 @@ local complete = require "brink.complete"
 local core = require "brink.core"
 local inspect = require "brink.inspect"
 local picture = require "picture"
+local program = require "program"
 local repl = require "brink.repl"
 local thumbnail = require "brink.thumbnail"
 
-local BRINK = os.getenv "BRINK" or "build/brink"
-
-local function has(text, part) t.ok(text:find(part, 1, true), ("%q lacks %q"):format(text, part)) end
+local BRINK, has = program.path, t.has
 
 --- Lines through `brink repl` without a terminal: exit code, stdout, stderr.
 local function session(text, ...)

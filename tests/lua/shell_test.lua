@@ -3,6 +3,7 @@ local t = require "check"
 local cli = require "brink.cli"
 local core = require "brink.core"
 local options = require "brink.cli.options"
+local program = require "program"
 
 local function absolute(path)
   local f = io.popen("realpath '" .. path .. "'")
@@ -10,10 +11,11 @@ local function absolute(path)
   f:close()
   return text
 end
-local BRINK = absolute(os.getenv "BRINK" or "build/brink")
+program.path = absolute(program.path)
+local BRINK = program.path
 
-local function quoted(s) return "'" .. s:gsub("'", "'\\''") .. "'" end
-local function has(text, part) t.ok(text:find(part, 1, true), ("%q lacks %q"):format(text, part)) end
+local quoted, has = program.quoted, t.has
+local _
 
 --- A fresh folder.
 local folders = 0
@@ -26,16 +28,10 @@ end
 
 --- Run a shell line in a folder, brink as $B: exit code, stdout, stderr.
 local function sh(dir, line)
-  local base = t.tmp() .. "/run"
-  local _, _, code = os.execute(("cd %s && B=%s; (%s) >%s.out 2>%s.err </dev/null"):format(quoted(dir), quoted(BRINK), line, base, base))
-  return code, core.file.read(base .. ".out"), core.file.read(base .. ".err")
+  return program.shell(("cd %s && B=%s; (%s)"):format(quoted(dir), quoted(BRINK), line))
 end
 
-local function brink_in(dir, ...)
-  local words = { quoted(BRINK) }
-  for _, a in ipairs { ... } do words[#words + 1] = quoted(a) end
-  return sh(dir, table.concat(words, " "))
-end
+local function brink_in(dir, ...) return sh(dir, program.line(...)) end
 
 local function write(path, text) assert(core.file.write(path, text)) end
 

@@ -3,21 +3,10 @@
 local t = require "check"
 local brink = require "brink"
 local picture = require "picture"
+local program = require "program"
 local core = brink.core
 
-local BRINK = os.getenv "BRINK" or "build/brink"
-
-local function quoted(s) return "'" .. s:gsub("'", "'\\''") .. "'" end
-
-local function run(...)
-  local words = { quoted(BRINK) }
-  for _, a in ipairs { ... } do words[#words + 1] = quoted(a) end
-  local base = t.tmp() .. "/run"
-  local _, _, code = os.execute(table.concat(words, " ") .. " >" .. base .. ".out 2>" .. base .. ".err </dev/null")
-  return code, core.file.read(base .. ".out"), core.file.read(base .. ".err")
-end
-
-local function has(text, part) t.ok(text:find(part, 1, true), ("%q lacks %q"):format(text, part)) end
+local BRINK, quoted, run, has = program.path, program.quoted, program.run, t.has
 
 local DIR = t.tmp() .. "/photos with spaces"
 for k = 1, 4 do

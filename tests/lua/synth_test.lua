@@ -10,11 +10,10 @@ local manifest = require "brink.synth.manifest"
 local names = require "brink.synth.names"
 local pick = require "brink.synth.pick"
 local picture = require "picture"
+local program = require "program"
 local core = brink.core
 
-local BRINK = os.getenv "BRINK" or "build/brink"
-
-local function quoted(s) return "'" .. s:gsub("'", "'\\''") .. "'" end
+local BRINK, quoted = program.path, program.quoted
 
 --- A folder of n pictures in two class folders; extra files by name -> bytes.
 local serial = 0
