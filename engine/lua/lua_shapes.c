@@ -2,12 +2,11 @@
  * are continuous coordinates. Also gives brink.Warp its methods for shapes.
  * SPDX-License-Identifier: MIT */
 #include <math.h>
-#include <string.h>
 
 #include "base/mem.h"
 #include "labels/carry.h"
 #include "labels/rle.h"
-#include "lua/bind.h"
+#include "lua/bind_plan.h"
 
 static const char POLY[] = "brink.shapes.poly", RLE[] = "brink.shapes.rle", WARP[] = "brink.Warp";
 
@@ -393,14 +392,12 @@ static int f_rle_area(lua_State *L) {
 
 /* --- through a warp --- */
 
-static const Warp *check_warp(lua_State *L, int arg) { return luaL_checkudata(L, arg, WARP); }
-
 /* warp:polygon(polygon[, covers]) -> polygon | nil (nothing left), share still seen, cut | nil, message, code */
 static int f_polygon(lua_State *L) {
   Err err;
   bool cut;
   double seen;
-  const Warp *w = check_warp(L, 1);
+  const Warp *w = bind_warp_check(L, 1);
   const Poly *covers = lua_isnoneornil(L, 3) ? NULL : read_poly(L, 3);
   Poly *p = read_clean(L, 2, &err);
   if (!p || !carry_poly(w, p, covers, &seen, &cut, &err)) return bind_fail(L, &err);
@@ -413,7 +410,7 @@ static int f_polygon(lua_State *L) {
 /* warp:back(polygon of the output) -> polygon of the input */
 static int f_back(lua_State *L) {
   Err err;
-  const Warp *w = check_warp(L, 1);
+  const Warp *w = bind_warp_check(L, 1);
   Poly *p = read_poly(L, 2);
   if (!carry_back(w, p, &err)) return bind_fail(L, &err);
   return push_poly(L, p);
@@ -422,7 +419,7 @@ static int f_back(lua_State *L) {
 /* warp:outline(points) -> points, moved as a closed outline, not cut */
 static int f_outline(lua_State *L) {
   Err err;
-  const Warp *w = check_warp(L, 1);
+  const Warp *w = bind_warp_check(L, 1);
   Poly *p = new_poly(L);
   lua_pushvalue(L, 2);
   read_ring(L, p, false, "outline");
@@ -436,7 +433,7 @@ static int f_lines(lua_State *L) {
   Err err;
   bool cut;
   double seen;
-  const Warp *w = check_warp(L, 1);
+  const Warp *w = bind_warp_check(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   Poly *p = new_poly(L);
   for (lua_Integer k = 1, n = (lua_Integer)lua_rawlen(L, 2); k <= n; k++) {
@@ -455,7 +452,7 @@ static int f_lines(lua_State *L) {
 /* warp:place(x, y) -> x, y, inside: where a point lands and whether every frame on the way holds it */
 static int f_place(lua_State *L) {
   double out[2];
-  bool in = carry_point(check_warp(L, 1), luaL_checknumber(L, 2), luaL_checknumber(L, 3), out);
+  bool in = carry_point(bind_warp_check(L, 1), luaL_checknumber(L, 2), luaL_checknumber(L, 3), out);
   lua_pushnumber(L, out[0]);
   lua_pushnumber(L, out[1]);
   lua_pushboolean(L, in);
@@ -467,7 +464,7 @@ static int f_box(lua_State *L) {
   Err err;
   bool cut;
   double seen, b[4];
-  const Warp *w = check_warp(L, 1);
+  const Warp *w = bind_warp_check(L, 1);
   double x = luaL_checknumber(L, 2), y = luaL_checknumber(L, 3), bw = luaL_checknumber(L, 4), bh = luaL_checknumber(L, 5);
   const double xy[8] = {x, y, x + bw, y, x + bw, y + bh, x, y + bh};
   Poly *p = new_poly(L);
@@ -482,19 +479,19 @@ static int f_box(lua_State *L) {
 
 /* warp:mirrors() -> whether left and right change places */
 static int f_mirrors(lua_State *L) {
-  lua_pushboolean(L, warp_mirrors(check_warp(L, 1)));
+  lua_pushboolean(L, warp_mirrors(bind_warp_check(L, 1)));
   return 1;
 }
 
 /* warp:still() -> whether nothing moves at all */
 static int f_still(lua_State *L) {
-  lua_pushboolean(L, warp_is_identity(check_warp(L, 1)));
+  lua_pushboolean(L, warp_is_identity(bind_warp_check(L, 1)));
   return 1;
 }
 
 /* warp:stages() -> list of { a, b, c, d, e, f } (affine), "perspective" or "field", in order */
 static int f_stages(lua_State *L) {
-  const Warp *w = check_warp(L, 1);
+  const Warp *w = bind_warp_check(L, 1);
   lua_createtable(L, w->n, 0);
   for (int i = 0; i < w->n; i++) {
     const double *m = w->stage[i].fore;
@@ -504,55 +501,6 @@ static int f_stages(lua_State *L) {
     lua_rawseti(L, -2, i + 1);
   }
   return 1;
-}
-
-/* --- heat maps: interpolated, 0 outside --- */
-
-typedef struct HeatJob {
-  Job job;
-  Warp warp;       /* own copy */
-  const Image *in; /* counted */
-  Image *out;      /* ours until pushed */
-} HeatJob;
-
-static void heat_work(Job *job) {
-  HeatJob *h = (HeatJob *)job;
-  h->out = warp_image(&h->warp, h->in, &job->err);
-  job->failed = !h->out;
-}
-
-static void heat_clear(Job *job) {
-  HeatJob *h = (HeatJob *)job;
-  warp_clear(&h->warp);
-  image_unref(h->in);
-  image_unref(h->out);
-  h->in = NULL, h->out = NULL;
-}
-
-static int heat_finish(lua_State *L) {
-  HeatJob *h = lua_touserdata(L, -1);
-  if (h->job.failed) return bind_fail(L, &h->job.err);
-  Image *out = h->out;
-  h->out = NULL;
-  image_push(L, out);
-  return 1;
-}
-
-/* warp:heat(image) -> image */
-static int f_heat(lua_State *L) {
-  Err err;
-  const Warp *w = check_warp(L, 1);
-  const Image *in = image_check(L, 2);
-  HeatJob *h = bind_job(L, sizeof *h, heat_work, heat_clear);
-  warp_init(&h->warp, w->in_w, w->in_h);
-  if (!warp_copy(&h->warp, w, &err)) return bind_fail(L, &err);
-  for (int i = 0; i < h->warp.n; i++) {
-    h->warp.stage[i].interp = INTERP_LINEAR;
-    h->warp.stage[i].border = BORDER_CONSTANT;
-    memset(h->warp.stage[i].fill, 0, sizeof h->warp.stage[i].fill);
-  }
-  h->in = image_ref(in);
-  return bind_run(L, heat_finish);
 }
 
 static const luaL_Reg funcs[] = {{"area", f_area},
@@ -573,9 +521,8 @@ static const luaL_Reg funcs[] = {{"area", f_area},
                                  {"rle_mask", f_rle_mask},
                                  {"simplify", f_simplify},
                                  {NULL, NULL}};
-static const luaL_Reg warp_methods[] = {{"back", f_back},       {"box", f_box},         {"heat", f_heat},     {"lines", f_lines},
-                                        {"mirrors", f_mirrors}, {"outline", f_outline}, {"place", f_place},   {"polygon", f_polygon},
-                                        {"stages", f_stages},   {"still", f_still},     {NULL, NULL}};
+static const luaL_Reg warp_methods[] = {{"back", f_back},   {"box", f_box},         {"lines", f_lines},   {"mirrors", f_mirrors}, {"outline", f_outline},
+                                        {"place", f_place}, {"polygon", f_polygon}, {"stages", f_stages}, {"still", f_still},     {NULL, NULL}};
 
 int open_shapes(lua_State *L) {
   static const luaL_Reg poly_meta[] = {{"__gc", f_poly_gc}, {NULL, NULL}}, rle_meta[] = {{"__gc", f_rle_gc}, {NULL, NULL}};
