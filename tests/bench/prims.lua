@@ -65,7 +65,7 @@ local function rate(images, fn)
     local start, n, spent = os.clock(), 0, 0
     repeat
       for _, im in ipairs(images) do
-        local out <close> = assert(fn(im))
+        local held <close> = assert(fn(im))
         n = n + 1
       end
       spent = os.clock() - start
