@@ -1,40 +1,15 @@
-/* core.image and the type brink.Image. Whatever takes longer than a table
- * look-up is a job: its struct holds references to the images it reads and the
- * one it makes, and lives in a userdata. SPDX-License-Identifier: MIT */
-#include <limits.h>
-#include <stdio.h>
+/* core.image and the type brink.Image; files are in lua_image_file.c. Whatever
+ * takes longer than a table look-up is a job: its struct holds references to the
+ * images it reads and the one it makes, and lives in a userdata.
+ * SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "base/file.h"
 #include "base/mem.h"
-#include "codec/codec.h"
-#include "lua/bind.h"
+#include "lua/bind_image.h"
 
 #define IMAGE "brink.Image"
 
 typedef struct Box { Image *im; } Box; /* NULL once closed */
-
-/* One piece of work on images. Which fields matter is the kind's business. */
-typedef struct Work {
-  Job job;
-  const Image *a, *b, *mask; /* references */
-  Image *out;
-  char *path;                /* to load or save; also the name in error texts */
-  Buf bytes;
-  DecodeOptions decode;
-  CodecLimits limits;
-  DecodeInfo info;
-  EncodeOptions encode;
-  char format[8];
-  uint8_t palette[768];
-  ImageType type;
-  int c;
-  bool alpha;
-  ImageOp op;
-  double num[2];
-  int at[4];
-  ImageStats stats;
-} Work;
 
 static int f_push(lua_State *L) {
   Box *box = lua_newuserdatauv(L, sizeof *box, 0);
@@ -61,7 +36,7 @@ Image *image_check(lua_State *L, int arg) {
 }
 
 static void clear_work(Job *job) {
-  Work *w = (Work *)job;
+  ImageWork *w = (ImageWork *)job;
   image_unref(w->a);
   image_unref(w->b);
   image_unref(w->mask);
@@ -72,17 +47,15 @@ static void clear_work(Job *job) {
   w->path = NULL;
 }
 
-static Work *new_work(lua_State *L, void (*work)(Job *)) { return bind_job(L, sizeof(Work), work, clear_work); }
+ImageWork *image_work_new(lua_State *L, void (*work)(Job *)) { return bind_job(L, sizeof(ImageWork), work, clear_work); }
 
-/* A usage error is the script's own: raised. Everything else is an answer. */
-static int failed(lua_State *L, const Err *err) {
+int image_fail(lua_State *L, const Err *err) {
   if (err->code == ERR_USAGE || err->code == ERR_INTERNAL) return luaL_error(L, "%s", err->text);
   return bind_fail(L, err);
 }
 
-/* The work at stack top is over. Its references go now, not when the collector finds the userdata: pixels are big. */
-static Work *finished(lua_State *L) {
-  Work *w = lua_touserdata(L, -1);
+ImageWork *image_work_done(lua_State *L) {
+  ImageWork *w = lua_touserdata(L, -1);
   image_unref(w->a);
   image_unref(w->b);
   image_unref(w->mask);
@@ -90,258 +63,42 @@ static Work *finished(lua_State *L) {
   return w;
 }
 
-static int finish_image(lua_State *L) {
-  Work *w = finished(L);
+int image_work_image(lua_State *L) {
+  ImageWork *w = image_work_done(L);
   buf_clear(&w->bytes);
-  if (w->job.failed) return failed(L, &w->job.err);
+  if (w->job.failed) return image_fail(L, &w->job.err);
   Image *im = w->out;
   w->out = NULL;
   image_push(L, im);
   return 1;
 }
 
-static int finish_true(lua_State *L) {
-  const Work *w = finished(L);
-  if (w->job.failed) return failed(L, &w->job.err);
+int image_work_true(lua_State *L) {
+  const ImageWork *w = image_work_done(L);
+  if (w->job.failed) return image_fail(L, &w->job.err);
   lua_pushboolean(L, 1);
   return 1;
 }
 
 static int finish_number(lua_State *L) {
-  const Work *w = finished(L);
-  if (w->job.failed) return failed(L, &w->job.err);
+  const ImageWork *w = image_work_done(L);
+  if (w->job.failed) return image_fail(L, &w->job.err);
   lua_pushnumber(L, w->num[0]);
   return 1;
 }
 
-/* Options */
-
-/* Every key of the table at arg (or none there) is one of names. */
-static void check_options(lua_State *L, int arg, const char *const *names) {
-  if (lua_isnoneornil(L, arg)) return;
-  luaL_checktype(L, arg, LUA_TTABLE);
-  for (lua_pushnil(L); lua_next(L, arg); lua_pop(L, 1)) {
-    const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
-    int i = 0;
-    while (key && names[i] && strcmp(names[i], key)) i++;
-    if (!key || !names[i]) luaL_argerror(L, arg, lua_pushfstring(L, "unknown option '%s'", luaL_tolstring(L, -2, NULL)));
-  }
-}
-
-/* Pushes the field of the option table; false (and nothing pushed) when absent. */
-static bool option(lua_State *L, int arg, const char *name) {
-  if (lua_isnoneornil(L, arg)) return false;
-  if (lua_getfield(L, arg, name) != LUA_TNIL) return true;
-  lua_pop(L, 1);
-  return false;
-}
-
-static bool option_bool(lua_State *L, int arg, const char *name, bool def) {
-  if (!option(L, arg, name)) return def;
-  if (!lua_isboolean(L, -1)) luaL_argerror(L, arg, lua_pushfstring(L, "%s: boolean expected, got %s", name, luaL_typename(L, -1)));
-  def = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return def;
-}
-
-static lua_Integer option_int(lua_State *L, int arg, const char *name, lua_Integer lo, lua_Integer hi, lua_Integer def) {
-  int whole;
-  if (!option(L, arg, name)) return def;
-  lua_Integer v = lua_tointegerx(L, -1, &whole);
-  if (!whole || v < lo || v > hi)
-    luaL_argerror(L, arg, lua_pushfstring(L, "%s: %s is outside %I..%I", name, luaL_tolstring(L, -1, NULL), lo, hi));
-  lua_pop(L, 1);
-  return v;
-}
-
-static ImageType check_type(lua_State *L, int arg, const char *word) {
+ImageType image_check_type(lua_State *L, int arg, const char *word) {
   if (!strcmp(word, "u8")) return IMAGE_U8;
   if (strcmp(word, "f32")) luaL_argerror(L, arg, lua_pushfstring(L, "type: '%s' is unknown, expected u8 or f32", word));
   return IMAGE_F32;
 }
 
-static ImageType option_type(lua_State *L, int arg, ImageType def) {
-  if (!option(L, arg, "type")) return def;
+ImageType image_option_type(lua_State *L, int arg, ImageType def) {
+  if (!bind_option(L, arg, "type")) return def;
   if (lua_type(L, -1) != LUA_TSTRING) luaL_argerror(L, arg, "type: u8 or f32 expected");
-  def = check_type(L, arg, lua_tostring(L, -1));
+  def = image_check_type(L, arg, lua_tostring(L, -1));
   lua_pop(L, 1);
   return def;
-}
-
-static void decode_options(lua_State *L, int arg, Work *w) {
-  static const char *const names[] = {"keep_damaged", "raw_orientation", "type", "keep_palette", "scale", "limits", "name", NULL};
-  static const char *const limits[] = {"pixels", "side", "scans", "scan_pixels", "bytes", NULL};
-  check_options(L, arg, names);
-  w->decode.keep_damaged = option_bool(L, arg, "keep_damaged", false);
-  w->decode.raw_orientation = option_bool(L, arg, "raw_orientation", false);
-  w->decode.keep_palette = option_bool(L, arg, "keep_palette", false);
-  w->decode.type = option_type(L, arg, IMAGE_U8);
-  w->decode.scale_hint = (int)option_int(L, arg, "scale", 1, 8, 1);
-  w->limits = CODEC_LIMITS;
-  w->decode.limits = &w->limits;
-  if (!option(L, arg, "limits")) return;
-  int t = lua_gettop(L);
-  check_options(L, t, limits);
-  w->limits.pixels = (uint64_t)option_int(L, t, "pixels", 1, LLONG_MAX, (lua_Integer)w->limits.pixels);
-  w->limits.side = (int)option_int(L, t, "side", 1, IMAGE_SIDE_MAX, w->limits.side);
-  w->limits.scans = (int)option_int(L, t, "scans", 1, INT_MAX, w->limits.scans);
-  w->limits.scan_pixels = (uint64_t)option_int(L, t, "scan_pixels", 1, LLONG_MAX, (lua_Integer)w->limits.scan_pixels);
-  w->limits.bytes = (uint64_t)option_int(L, t, "bytes", 1, LLONG_MAX, (lua_Integer)w->limits.bytes);
-  lua_pop(L, 1);
-}
-
-static void encode_options(lua_State *L, int arg, Work *w) {
-  static const char *const names[] = {"format", "quality", "level", "chroma_420", "palette", NULL};
-  check_options(L, arg, names);
-  w->encode.quality = (int)option_int(L, arg, "quality", 1, 100, 95);
-  w->encode.level = (int)option_int(L, arg, "level", 0, 9, -1);
-  w->encode.chroma_420 = option_bool(L, arg, "chroma_420", false);
-  if (option(L, arg, "format")) {
-    if (lua_type(L, -1) != LUA_TSTRING) luaL_argerror(L, arg, "format: string expected");
-    snprintf(w->format, sizeof w->format, "%s", lua_tostring(L, -1));
-    w->encode.format = w->format;
-    lua_pop(L, 1);
-  }
-  if (option(L, arg, "palette")) {
-    size_t n;
-    const char *s = lua_tolstring(L, -1, &n);
-    if (!s || n != sizeof w->palette) luaL_argerror(L, arg, "palette: string of 768 bytes expected");
-    memcpy(w->palette, s, n);
-    w->encode.palette = w->palette;
-    lua_pop(L, 1);
-  }
-}
-
-static void keep_path(lua_State *L, Work *w, const char *path) {
-  w->path = mem_strdup(path);
-  if (!w->path) luaL_error(L, "out of memory");
-}
-
-static const char *check_path(lua_State *L, int arg) {
-  size_t n;
-  const char *path = luaL_checklstring(L, arg, &n);
-  luaL_argcheck(L, strlen(path) == n, arg, "path contains a zero byte");
-  return path;
-}
-
-/* Reading and writing */
-
-static void push_info(lua_State *L, const DecodeInfo *info) {
-  lua_createtable(L, 0, 7);
-  lua_pushstring(L, info->format), lua_setfield(L, -2, "format");
-  lua_pushinteger(L, info->w), lua_setfield(L, -2, "width");
-  lua_pushinteger(L, info->h), lua_setfield(L, -2, "height");
-  lua_pushinteger(L, info->channels), lua_setfield(L, -2, "channels");
-  lua_pushinteger(L, info->depth), lua_setfield(L, -2, "depth");
-  lua_pushinteger(L, info->orientation), lua_setfield(L, -2, "orientation");
-  if (*info->note) lua_pushstring(L, info->note), lua_setfield(L, -2, "note");
-}
-
-static int finish_load(lua_State *L) {
-  Work *w = finished(L); /* stays on the stack below the image */
-  int n = finish_image(L);
-  if (n == 1) push_info(L, &w->info), n = 2;
-  return n;
-}
-
-static void work_load(Job *job) {
-  Work *w = (Work *)job;
-  w->out = codec_load(w->path, &w->decode, &w->info, &job->err);
-  job->failed = !w->out;
-}
-
-/* load(path[, options]) -> image, info */
-static int f_load(lua_State *L) {
-  const char *path = check_path(L, 1);
-  lua_settop(L, 2);
-  Work *w = new_work(L, work_load);
-  decode_options(L, 2, w);
-  keep_path(L, w, path);
-  return bind_run(L, finish_load);
-}
-
-static void work_decode(Job *job) {
-  Work *w = (Work *)job;
-  w->out = codec_decode(w->bytes.data, w->bytes.n, w->path, &w->decode, &w->info, &job->err);
-  job->failed = !w->out;
-}
-
-/* decode(bytes[, options]) -> image, info; options.name is for error texts */
-static int f_decode(lua_State *L) {
-  size_t n;
-  const char *bytes = luaL_checklstring(L, 1, &n), *name = "image";
-  lua_settop(L, 2);
-  Work *w = new_work(L, work_decode);
-  decode_options(L, 2, w);
-  if (option(L, 2, "name")) name = luaL_checkstring(L, -1);
-  keep_path(L, w, name);
-  if (!buf_append(&w->bytes, bytes, n)) return luaL_error(L, "out of memory");
-  lua_settop(L, 3);
-  return bind_run(L, finish_load);
-}
-
-static void work_probe(Job *job) {
-  Work *w = (Work *)job;
-  job->failed = !(file_read(w->path, CODEC_LIMITS.bytes, &w->bytes, &job->err) &&
-                  codec_probe(w->bytes.data, w->bytes.n, w->path, &w->info, &job->err));
-}
-
-static int finish_probe(lua_State *L) {
-  Work *w = finished(L);
-  buf_clear(&w->bytes);
-  if (w->job.failed) return failed(L, &w->job.err);
-  push_info(L, &w->info);
-  return 1;
-}
-
-/* probe(path) -> info, from the header alone */
-static int f_probe(lua_State *L) {
-  const char *path = check_path(L, 1);
-  keep_path(L, new_work(L, work_probe), path);
-  return bind_run(L, finish_probe);
-}
-
-static void work_save(Job *job) {
-  Work *w = (Work *)job;
-  job->failed = !codec_save(w->a, w->path, &w->encode, &job->err);
-}
-
-/* image:save(path[, options]) -> true */
-static int f_save(lua_State *L) {
-  Image *im = image_check(L, 1);
-  const char *path = check_path(L, 2);
-  lua_settop(L, 3);
-  Work *w = new_work(L, work_save);
-  encode_options(L, 3, w);
-  keep_path(L, w, path);
-  w->a = image_ref(im);
-  return bind_run(L, finish_true);
-}
-
-static void work_encode(Job *job) {
-  Work *w = (Work *)job;
-  job->failed = !codec_encode(w->a, &w->encode, &w->bytes, &job->err);
-}
-
-static int finish_bytes(lua_State *L) {
-  Work *w = finished(L);
-  if (w->job.failed) return failed(L, &w->job.err);
-  lua_pushlstring(L, (const char *)w->bytes.data, w->bytes.n);
-  buf_clear(&w->bytes);
-  return 1;
-}
-
-/* image:encode(format[, options]) -> bytes */
-static int f_encode(lua_State *L) {
-  Image *im = image_check(L, 1);
-  const char *format = luaL_checkstring(L, 2);
-  lua_settop(L, 3);
-  Work *w = new_work(L, work_encode);
-  encode_options(L, 3, w);
-  snprintf(w->format, sizeof w->format, "%s", format);
-  w->encode.format = w->format;
-  w->a = image_ref(im);
-  return bind_run(L, finish_bytes);
 }
 
 /* Making */
@@ -362,7 +119,7 @@ static bool opt_alpha(lua_State *L, int arg, int c) {
  * alpha: the last channel is opacity, by default with 2 and 4 channels */
 static int f_new(lua_State *L) {
   int w = check_side(L, 1), h = check_side(L, 2), c = check_side(L, 3);
-  ImageType type = check_type(L, 4, luaL_optstring(L, 4, "u8"));
+  ImageType type = image_check_type(L, 4, luaL_optstring(L, 4, "u8"));
   bool list = lua_type(L, 5) == LUA_TTABLE, alpha = opt_alpha(L, 6, c);
   double one = list ? 0 : luaL_optnumber(L, 5, 0);
   double *v = lua_newuserdatauv(L, (size_t)c * sizeof *v, 0);
@@ -376,7 +133,7 @@ static int f_new(lua_State *L) {
   }
   Err err = {0};
   Image *im = image_new(w, h, c, type, alpha, &err);
-  if (!im) return failed(L, &err);
+  if (!im) return image_fail(L, &err);
   image_fill(im, v);
   image_push(L, im);
   return 1;
@@ -385,7 +142,7 @@ static int f_new(lua_State *L) {
 /* from_bytes(w, h, channels, type, bytes[, alpha]) -> image; rows without padding, f32 in the machine's order */
 static int f_from_bytes(lua_State *L) {
   int w = check_side(L, 1), h = check_side(L, 2), c = check_side(L, 3);
-  ImageType type = check_type(L, 4, luaL_checkstring(L, 4));
+  ImageType type = image_check_type(L, 4, luaL_checkstring(L, 4));
   bool alpha = opt_alpha(L, 6, c);
   size_t n;
   const char *s = luaL_checklstring(L, 5, &n);
@@ -393,14 +150,14 @@ static int f_from_bytes(lua_State *L) {
   if (n / row != (size_t)h || n % row) luaL_argerror(L, 5, lua_pushfstring(L, "%I bytes, expected %I", (lua_Integer)n, (lua_Integer)(row * (size_t)h)));
   Err err = {0};
   Image *im = image_new(w, h, c, type, alpha, &err);
-  if (!im) return failed(L, &err);
+  if (!im) return image_fail(L, &err);
   for (int y = 0; y < h; y++) memcpy(image_row(im, y), s + (size_t)y * row, row);
   image_push(L, im);
   return 1;
 }
 
 static int push_result(lua_State *L, Image *im, const Err *err) {
-  if (!im) return failed(L, err);
+  if (!im) return image_fail(L, err);
   image_push(L, im);
   return 1;
 }
@@ -425,7 +182,7 @@ static int f_crop(lua_State *L) {
 }
 
 static void work_convert(Job *job) {
-  Work *w = (Work *)job;
+  ImageWork *w = (ImageWork *)job;
   w->out = image_convert(w->a, w->type, w->c, w->alpha, &job->err);
   job->failed = !w->out;
 }
@@ -435,18 +192,18 @@ static int f_convert(lua_State *L) {
   static const char *const names[] = {"type", "channels", "alpha", NULL};
   Image *im = image_check(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
-  check_options(L, 2, names);
-  Work *w = new_work(L, work_convert);
-  lua_Integer c = option_int(L, 2, "channels", 1, IMAGE_SIDE_MAX, 0);
-  w->type = option_type(L, 2, im->type);
-  w->alpha = option_bool(L, 2, "alpha", c ? c == 2 || c == 4 : im->alpha);
+  bind_check_options(L, 2, names);
+  ImageWork *w = image_work_new(L, work_convert);
+  lua_Integer c = bind_option_int(L, 2, "channels", 1, IMAGE_SIDE_MAX, 0);
+  w->type = image_option_type(L, 2, im->type);
+  w->alpha = bind_option_bool(L, 2, "alpha", c ? c == 2 || c == 4 : im->alpha);
   w->c = c ? (int)c : image_colours(im) + w->alpha;
   w->a = image_ref(im);
-  return bind_run(L, finish_image);
+  return bind_run(L, image_work_image);
 }
 
 static void work_combine(Job *job) {
-  Work *w = (Work *)job;
+  ImageWork *w = (ImageWork *)job;
   w->out = w->b ? image_combine(w->a, w->b, w->op, &job->err) : image_scale(w->a, w->num[0], w->num[1], &job->err);
   job->failed = !w->out;
 }
@@ -456,13 +213,13 @@ static int arithmetic(lua_State *L, ImageOp op) {
   bool left = luaL_testudata(L, 1, IMAGE) != NULL, right = luaL_testudata(L, 2, IMAGE) != NULL;
   Image *a = image_check(L, left ? 1 : 2), *b = left && right ? image_check(L, 2) : NULL;
   double v = b ? 0 : luaL_checknumber(L, left ? 2 : 1);
-  Work *w = new_work(L, work_combine);
+  ImageWork *w = image_work_new(L, work_combine);
   w->op = op;
   w->a = image_ref(a);
   w->b = image_ref(b);
   w->num[0] = op == IMAGE_MUL ? v : op == IMAGE_SUB && !left ? -1 : 1;
   w->num[1] = op == IMAGE_MUL ? 0 : op == IMAGE_SUB && left ? -v : v;
-  return bind_run(L, finish_image);
+  return bind_run(L, image_work_image);
 }
 
 static int f_add(lua_State *L) { return arithmetic(L, IMAGE_ADD); }
@@ -470,7 +227,7 @@ static int f_sub(lua_State *L) { return arithmetic(L, IMAGE_SUB); }
 static int f_mul(lua_State *L) { return arithmetic(L, IMAGE_MUL); }
 
 static void work_blend(Job *job) {
-  Work *w = (Work *)job;
+  ImageWork *w = (ImageWork *)job;
   w->out = image_blend(w->a, w->b, w->num[0], w->mask, &job->err);
   job->failed = !w->out;
 }
@@ -479,16 +236,16 @@ static void work_blend(Job *job) {
 static int f_blend(lua_State *L) {
   Image *a = image_check(L, 1), *b = image_check(L, 2);
   Image *mask = lua_type(L, 3) == LUA_TNUMBER ? NULL : image_check(L, 3);
-  Work *w = new_work(L, work_blend);
+  ImageWork *w = image_work_new(L, work_blend);
   w->num[0] = mask ? 1 : lua_tonumber(L, 3);
   w->a = image_ref(a);
   w->b = image_ref(b);
   w->mask = image_ref(mask);
-  return bind_run(L, finish_image);
+  return bind_run(L, image_work_image);
 }
 
 static void work_paste(Job *job) {
-  Work *w = (Work *)job;
+  ImageWork *w = (ImageWork *)job;
   w->out = image_paste(w->a, w->b, w->at[0], w->at[1], &job->err);
   job->failed = !w->out;
 }
@@ -497,12 +254,12 @@ static void work_paste(Job *job) {
 static int f_paste(lua_State *L) {
   Image *a = image_check(L, 1), *b = image_check(L, 2);
   int x = check_int(L, 3), y = check_int(L, 4);
-  Work *w = new_work(L, work_paste);
+  ImageWork *w = image_work_new(L, work_paste);
   w->a = image_ref(a);
   w->b = image_ref(b);
   w->at[0] = x;
   w->at[1] = y;
-  return bind_run(L, finish_image);
+  return bind_run(L, image_work_image);
 }
 
 /* Looking */
@@ -551,12 +308,12 @@ static void push_list(lua_State *L, const double *v, int n, const char *name) {
 }
 
 static void work_stats(Job *job) {
-  Work *w = (Work *)job;
+  ImageWork *w = (ImageWork *)job;
   image_stats(w->a, &w->stats);
 }
 
 static int finish_stats(lua_State *L) {
-  const Work *w = finished(L);
+  const ImageWork *w = image_work_done(L);
   const ImageStats *s = &w->stats;
   int n = w->c;
   lua_createtable(L, 0, 7);
@@ -574,25 +331,25 @@ static int finish_stats(lua_State *L) {
  * entropy in bits } */
 static int f_stats(lua_State *L) {
   Image *im = image_check(L, 1);
-  Work *w = new_work(L, work_stats);
+  ImageWork *w = image_work_new(L, work_stats);
   w->c = image_colours(im) < 4 ? image_colours(im) : 4;
   w->a = image_ref(im);
   return bind_run(L, finish_stats);
 }
 
 static void work_distance(Job *job) {
-  Work *w = (Work *)job;
+  ImageWork *w = (ImageWork *)job;
   job->failed = !image_distance(w->a, w->b, &w->num[0], &job->err);
 }
 
 static void work_ssim(Job *job) {
-  Work *w = (Work *)job;
+  ImageWork *w = (ImageWork *)job;
   job->failed = !image_ssim(w->a, w->b, &w->num[0], &job->err);
 }
 
 static int compare(lua_State *L, void (*work)(Job *)) {
   Image *a = image_check(L, 1), *b = image_check(L, 2);
-  Work *w = new_work(L, work);
+  ImageWork *w = image_work_new(L, work);
   w->a = image_ref(a);
   w->b = image_ref(b);
   return bind_run(L, finish_number);
@@ -642,13 +399,13 @@ static int f_resize(lua_State *L) {
   image_check(L, 1);
   int w = check_side(L, 2), h = check_side(L, 3);
   lua_settop(L, 4);
-  check_options(L, 4, names);
+  bind_check_options(L, 4, names);
   lua_createtable(L, 1, 0);
   lua_createtable(L, 0, 4);
   lua_pushliteral(L, "resize"), lua_setfield(L, -2, "op");
   lua_pushinteger(L, w), lua_setfield(L, -2, "w");
   lua_pushinteger(L, h), lua_setfield(L, -2, "h");
-  if (option(L, 4, "interp")) lua_setfield(L, -2, "interp");
+  if (bind_option(L, 4, "interp")) lua_setfield(L, -2, "interp");
   lua_rawseti(L, -2, 1);
   lua_replace(L, 2);
   lua_settop(L, 2);
@@ -692,15 +449,14 @@ static int f_index(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"blend", f_blend},   {"bytes", f_bytes},   {"close", f_close},       {"convert", f_convert}, {"copy", f_copy},   {"crop", f_crop},
-    {"encode", f_encode}, {"equal", f_equal},   {"distance", f_distance}, {"hash", f_hash},       {"paste", f_paste}, {"pixel", f_pixel},
-    {"resize", f_resize}, {"run", f_run},
-    {"save", f_save},     {"ssim", f_ssim},     {"stats", f_stats},       {NULL, NULL}};
+    {"blend", f_blend},       {"bytes", f_bytes}, {"close", f_close}, {"convert", f_convert}, {"copy", f_copy},     {"crop", f_crop},   {"equal", f_equal},
+    {"distance", f_distance}, {"hash", f_hash},   {"paste", f_paste}, {"pixel", f_pixel},     {"resize", f_resize}, {"run", f_run},
+    {"ssim", f_ssim},         {"stats", f_stats}, {NULL, NULL}};
 
 static const luaL_Reg metamethods[] = {{"__add", f_add},     {"__sub", f_sub},     {"__mul", f_mul},          {"__gc", f_close},
                                        {"__close", f_close}, {"__tostring", f_tostring}, {NULL, NULL}};
 
-static const luaL_Reg funcs[] = {{"load", f_load}, {"decode", f_decode}, {"probe", f_probe}, {"new", f_new}, {"from_bytes", f_from_bytes}, {NULL, NULL}};
+static const luaL_Reg funcs[] = {{"new", f_new}, {"from_bytes", f_from_bytes}, {NULL, NULL}};
 
 /* core.image; its field `methods` is where the Lua side adds conveniences. */
 int open_image(lua_State *L) {
@@ -708,6 +464,7 @@ int open_image(lua_State *L) {
   luaL_newlib(L, funcs);
   luaL_getmetatable(L, IMAGE);
   lua_getfield(L, -1, "__index");
+  image_files(L, lua_gettop(L) - 2, lua_gettop(L));
   lua_pushvalue(L, -1);
   lua_setfield(L, -4, "methods");
   lua_pushcclosure(L, f_index, 1);
