@@ -12,7 +12,9 @@ export TSAN_OPTIONS="${TSAN_OPTIONS:+$TSAN_OPTIONS:}suppressions=$PWD/tests/tsan
 one() {
   name=$(basename "$1")
   began=$(date +%s)
+  # a caller in the background, or one that ignores signals, must not change what the tests see
   limit="timeout -k 10 ${CAP:-540}"
+  env --default-signal=INT,PIPE true 2>/dev/null && limit="env --default-signal=INT,PIPE $limit"
   case $1 in
     *.lua) $limit "$build/brink" "$1" >"$out/$name.tap" 2>"$out/$name.err" </dev/null ;;
     *.sh) $limit bash "$1" "$build" >"$out/$name.tap" 2>"$out/$name.err" </dev/null ;;

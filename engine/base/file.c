@@ -171,7 +171,23 @@ static bool write_named(const char *tmp, const char *path, const void *data, siz
   return ok;
 }
 
+/* A device or pipe, which is written to; all else is replaced as a whole. /dev/stdout may lead to a plain file. */
+static bool is_special(const char *path) {
+  struct stat st;
+  if (strncmp(path, "/dev/", 5) == 0 && strncmp(path, "/dev/shm/", 9) != 0) return true;
+  return stat(path, &st) == 0 && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode) || S_ISFIFO(st.st_mode));
+}
+
+static bool write_special(const char *path, const void *data, size_t n, Err *err) {
+  int fd = open_retry(path, O_WRONLY, 0);
+  if (fd < 0) return err_errno(err, path, "open it");
+  bool ok = write_all(fd, data, n, path, err);
+  if (close(fd) && ok) ok = err_errno(err, path, "close it");
+  return ok;
+}
+
 bool file_write(const char *path, const void *data, size_t n, bool durable, Err *err) {
+  if (is_special(path)) return write_special(path, data, n, err);
   Buf tmp; /* hidden, the same for the same path, and short even beside a name of 255 bytes */
   buf_init(&tmp);
   char *dir = folder_of(path);

@@ -205,9 +205,12 @@ static bool decode(Reader *r, DecodeInfo *info, Err *err) {
   *info = (DecodeInfo){.format = "png", .w = (int)w, .h = (int)h, .depth = palette ? 8 : depth};
   info->orientation = find_orientation(s->bytes, s->n);
   if (!s->header_only && !check_header(r, w, h, err)) return false;
+  if (s->header_only) { /* libpng would make room for a row, and the header may promise any size */
+    info->channels = (palette ? 3 : png_get_channels(r->png, r->info)) + (png_get_valid(r->png, r->info, PNG_INFO_tRNS) ? 1 : 0);
+    return true;
+  }
   if (!choose_output(r)) return fail(r, err);
   info->channels = r->channels;
-  if (s->header_only) return true;
   if (!make_image(r, w, h, err)) return false;
   bool whole = read_rows(r);
   if (!whole) {

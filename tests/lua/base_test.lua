@@ -173,4 +173,18 @@ t.test("files and folders are synced, a file is cut", function()
   t.raises(function() file.truncate(path, -1) end, "0 or more")
 end)
 
+t.test("a pipe or device is written to and stays what it is", function()
+  local dir = t.tmp()
+  os.execute(("cd %s && mkfifo pipe && cat pipe >got &"):format(dir))
+  for _ = 1, 500 do
+    if core.file.info(dir .. "/got").type == "file" then break end
+    core.async.sleep(0.02)
+  end
+  t.ok(core.file.write(dir .. "/pipe", "through"))
+  t.eq(core.file.info(dir .. "/pipe").type, "other")
+  t.ok(core.file.write("/dev/null", "gone"))
+  t.eq(core.file.info("/dev/null").type, "other")
+  t.fails("/dev/full", core.file.write("/dev/full", "too much"))
+end)
+
 t.done()

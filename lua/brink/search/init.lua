@@ -157,7 +157,7 @@ local function say_failures(run)
     run.bar:say("  %s: %s%s", shown.text(f.path), f.at and f.at .. ": " or "", shown.text(brief(f.reason)))
   end
   if #run.failures > 20 then run.bar:say("  and %d more", #run.failures - 20) end
-  if run.passing > 0 then run.bar:say("%d of them are not kept: the model was not there; the same search again asks for them", run.passing) end
+  if run.passing > 0 then run.bar:say("%d of them are not kept: the model was not there, or memory; the same search again asks for them", run.passing) end
 end
 
 local function failed(run, s, where, reason, unread)
@@ -179,10 +179,10 @@ local function baseline(run)
     if old then return old, true end
     if not s.id then
       local _, message, code = s:identify()
-      return { failure = shown.reason(s.path, message), code = code, unread = true }
+      return { failure = shown.reason(s.path, message), code = code, unread = true, passing = code == "memory" or nil }
     end
     local image, message, code = s:image()
-    if not image then return { failure = shown.reason(s.path, message), code = code, unread = true } end
+    if not image then return { failure = shown.reason(s.path, message), code = code, unread = true, passing = code == "memory" or nil } end
     local label = label_of(run, s)
     if label == nil and not run.label_free then return { failure = "no label", unread = true } end
     return (measure.run { model = run.model, diff = run.diff, seed = run.opts.seed, sample = s, label = label, image = image })
@@ -267,18 +267,18 @@ end
 
 -- Answer one task: a list of results, those found in the store marked old.
 local function answer(run, task)
-  local entry, out, image, message = task.entry, {}, nil, nil
+  local entry, out, image, message, code = task.entry, {}, nil, nil, nil
   for k, t in ipairs(task.list) do
     local old = stored(run, t.axis.name, t.axis.side, t.question.i, entry.n)
     if old then
       out[k] = { error = old.error, failure = old.failure, old = true }
     else
-      if not image and not message then image, message = entry.sample:image() end
+      if not image and not message then image, message, code = entry.sample:image() end
       if image then
         out[k] = measure.run { model = run.model, diff = run.diff, seed = run.opts.seed, sample = entry.sample, label = entry.label,
           image = image, row = t.axis.row, side = t.axis.side, i = t.question.i }
       else
-        out[k] = { failure = tostring(message) }
+        out[k] = { failure = tostring(message), passing = code == "memory" or nil }
       end
       if not out[k].passing then put(run, t.axis.name, t.axis.side, t.question.i, entry.n, out[k]) end -- at once: an interruption loses only what is under way
     end

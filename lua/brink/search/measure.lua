@@ -53,6 +53,8 @@ local function json(value, whole)
   return ok and text or core.json.encode("(" .. type(value) .. ")")
 end
 
+local NO_MEMORY = "not enough memory" -- as Lua says it
+
 local function kept(err)
   if type(err) ~= "string" then return err end
   return { text = err }
@@ -64,10 +66,11 @@ function M.ask(model, image, sample)
   local ok, label, confidence, code = xpcall(model.predict, kept, model, image, sample)
   if not ok then
     if type(label) == "table" and label.exit then error(label, 0) end
+    if label == NO_MEMORY or type(label) == "table" and label.text == NO_MEMORY then return false, NO_MEMORY, true end
     return false, "model: " .. (type(label) == "table" and label.text or tostring(label)):gsub("\n.*", "")
   end
   if label == nil then
-    local away = code == "unavailable"
+    local away = code == "unavailable" or code == "memory"
     local word = code and code ~= "model" and not away and " (" .. tostring(code) .. ")" or ""
     return false, "model: " .. tostring(confidence or "predict returned nothing") .. word, away
   end
@@ -76,7 +79,7 @@ function M.ask(model, image, sample)
 end
 
 --- Measure: returns a result for the store (without its key) { error or failure, label, params, hash }, and the prediction.
--- A failure with `passing` is not for the store: the model was not there.
+-- A failure with `passing` is not for the store, as it says nothing about the picture: the model was not there, or memory.
 -- `job`: model, diff, seed, sample, label (nil: the prediction itself, when label-free), image, row (nil: clean), side, i.
 function M.run(job)
   local image, params, plan = job.image
@@ -85,10 +88,11 @@ function M.run(job)
     ok, image, params, plan = pcall(M.image, job.row, job.side, job.i, job.sample, job.seed, job.image)
     if not ok then
       if type(image) == "table" and image.exit then error(image, 0) end
+      if image == NO_MEMORY then return { failure = NO_MEMORY, passing = true } end
       image, params = nil, tostring(image):gsub("\n.*", ""):gsub("^[^\n:]*search/measure%.lua:%d+: ", "")
     end
     if not image then
-      return { failure = tostring(params) }
+      return { failure = tostring(params), passing = plan == "memory" or nil }
     end
   end
   local result = { params = params and json(params), hash = image:hash() }
