@@ -1,7 +1,7 @@
-# Each harness of tests/fuzz for a while under the address and undefined behaviour sanitizers. FUZZ_SECONDS: each (20).
+# Each harness of tests/fuzz for a while under the address and undefined behaviour sanitizers. FUZZ_RUNS: inputs to each (20000); FUZZ_SECONDS: at most (60).
 # SPDX-License-Identifier: MIT
 . tests/lib/tap.sh
-seconds=${FUZZ_SECONDS:-20}
+seconds=${FUZZ_SECONDS:-60}
 flags="-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all"
 echo '#include <stddef.h>
 #include <stdint.h>
@@ -37,8 +37,8 @@ harness() {
     return
   fi
   seeds "$name"
-  # a seed of its own for chance, so that a failure can be had again; the time alone decides how many inputs are tried
-  if (cd "$tmp" && timeout -k 5 $((seconds * 3 + 60)) "./fuzz-$name" -seed=1 -max_total_time="$seconds" -timeout=20 -rss_limit_mb=3000 -max_len=9000 -print_final_stats=1 "seeds/$name" >"$name.log" 2>&1 </dev/null); then
+  # one seed and a number of inputs, so that the run is the same each time; the time is only a cap
+  if (cd "$tmp" && timeout -k 5 $((seconds * 3 + 60)) "./fuzz-$name" -seed=1 -runs="${FUZZ_RUNS:-20000}" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=3000 -max_len=9000 -print_final_stats=1 "seeds/$name" >"$name.log" 2>&1 </dev/null); then
     : >"$tmp/$name.result"
   else
     { grep -m 3 -E 'ERROR|SUMMARY|runtime error|libFuzzer' "$tmp/$name.log"; grep -m 8 '^    #' "$tmp/$name.log"; tail -n 2 "$tmp/$name.log"; } >"$tmp/$name.result"
