@@ -258,6 +258,18 @@ static inline Rgb blend_pixel(Rgb p, const float *f) {
 }
 PIXELS(blend)
 
+/* Luma alone, once for all three channels. */
+KERNEL static void grey_bytes(Bytes *s, int n, const float *f) {
+  (void)f;
+  for (int i = 0; i < n; i++) s->r[i] = byte_of(s->r[i] * LUMA_R + s->g[i] * LUMA_G + s->b[i] * LUMA_B);
+  memcpy(s->g, s->r, (size_t)n);
+  memcpy(s->b, s->r, (size_t)n);
+}
+
+static void grey_rows(const Point *p, const uint8_t *src, size_t src_stride, uint8_t *dst, size_t dst_stride, int y0, int y1) {
+  run(p, grey_bytes, blend_floats, src, src_stride, dst, dst_stride, y0, y1);
+}
+
 /* --- what a step means for an image --- */
 
 static float full(const Point *p) { return p->type == IMAGE_U8 ? 255.0f : 1.0f; }
@@ -307,7 +319,7 @@ static const char *const SATURATION_MODEL[] = {"hsv", "luma", NULL};
 static void blend_with_luma(Point *p, double own) {
   p->f[0] = (float)own;
   p->f[1] = (float)(1 - own);
-  if (coloured(p) && own != 1) p->rows = blend_rows;
+  if (coloured(p) && own != 1) p->rows = own == 0 ? grey_rows : blend_rows;
 }
 
 static bool saturation_point(const Step *s, const Image *in, Point *p, Err *err) {

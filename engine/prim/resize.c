@@ -274,6 +274,37 @@ static bool scale_fixed(const Axis *ax, const Axis *ay, const Image *in, Image *
   return ok || err_memory(err);
 }
 
+/* Exactly half the size: the fixed weights above are two halves and round up, so every step is a mean rounded up. */
+static bool is_half(const Stage *s, const Image *in) {
+  const double *m = s->back;
+  return in->type == IMAGE_U8 && s->interp == INTERP_AREA && in->w == 2 * s->out_w && in->h == 2 * s->out_h && m[0] == 2.0 &&
+         m[4] == 2.0 && m[2] == 0.0 && m[5] == 0.0;
+}
+
+KERNEL static void mean_of(const uint8_t *a, const uint8_t *b, size_t n, uint8_t *restrict out) {
+  for (size_t i = 0; i < n; i++) out[i] = (uint8_t)((a[i] + b[i] + 1) >> 1);
+}
+
+/* Every other pixel; four bytes at a time where the next ones overwrite what is too much. */
+static void every_other(const uint8_t *src, int n, size_t c, uint8_t *dst) {
+  for (int i = 0; i < n - 4; i++) memcpy(dst + (size_t)i * c, src + 2 * (size_t)i * c, 4);
+  for (int i = n > 4 ? n - 4 : 0; i < n; i++) memcpy(dst + (size_t)i * c, src + 2 * (size_t)i * c, c);
+}
+
+static Image *halve(const Image *in, Err *err) {
+  const size_t c = (size_t)in->c, m = (size_t)in->w * c;
+  uint8_t *down = mem_alloc(2, m), *across = down + m;
+  if (!down) return err_memory(err), NULL;
+  Image *out = image_new(in->w / 2, in->h / 2, in->c, in->type, in->alpha, err);
+  for (int y = 0; out && y < out->h; y++) {
+    mean_of(image_row(in, 2 * y), image_row(in, 2 * y + 1), m, down);
+    mean_of(down, down + c, m - c, across);
+    every_other(across, out->w, c, image_row(out, y));
+  }
+  mem_free(down);
+  return out;
+}
+
 /* The weights above left out what the border contributes: nothing, when it is black. */
 static void add_fill_u8(const Axis *ax, const Axis *ay, const float *fill, Image *out) {
   const int c = out->c;
@@ -309,6 +340,7 @@ Image *resample_axes(const Stage *s, const Image *in, Err *err) {
   Image *out = NULL;
   const double *m = s->back;
   const bool u8 = in->type == IMAGE_U8;
+  if (is_half(s, in)) return halve(in, err);
   float *fill = mem_alloc((size_t)in->c, sizeof *fill);
   if (!fill) return err_memory(err), NULL;
   for (int k = 0; k < in->c; k++) fill[k] = stage_fill(s, in, k);
