@@ -1,4 +1,5 @@
-# The k-th allocation fails, alone or with all that follow: the run ends with one of its exit codes, never by a signal. Build with a sanitizer to see leaks. SPDX-License-Identifier: MIT
+# The k-th allocation fails, alone or with all that follow: the run ends with one of its exit codes, never by a signal.
+# Build with a sanitizer to see leaks. SPDX-License-Identifier: MIT
 . tests/lib/tap.sh
 photos "$tmp/photos" 3
 one=$(ls "$tmp"/photos/odd/*.png | head -n 1)
