@@ -1,9 +1,9 @@
---- The example data, drawn by the engine: rocker switches that are on or off, five shapes, and scenes of several shapes with
--- boxes and outlines.
+--- The example data, drawn by the engine: rocker switches that are on or off, five shapes, scenes of several shapes with
+-- boxes and outlines, shapes scattered about, and dots to be counted.
 --
 --   brink examples/draw.lua [FOLDER [SEED]]      writes FOLDER/rocker/{on,off}, FOLDER/shapes/CLASS and, as COCO, FOLDER/scenes
 --
--- As a module: draw.rocker(n, seed), draw.shape(n, seed) and draw.scene(n, seed) give picture n of a
+-- As a module: draw.rocker(n, seed), draw.shape, draw.scene, draw.scatter and draw.dots give picture n of a
 -- set, so that data without end need no folder. What varies (view, light, colours,
 -- material, wear) is drawn from the key of seed and number: the same picture on
 -- every machine. Positions are fractions of the picture until they are drawn.
@@ -234,6 +234,80 @@ function M.scene(n, seed)
     im = shadow(im, points, 2, 3, 2.5, 0.4)
   end
   return photograph(clouds(im:draw(list), rng, 7, 0.03), rng, 0), { kind = "shapes", width = w, height = h, shapes = objects }
+end
+
+-- A ground, and a maker of colours that stand out from it.
+local function contrasting(rng)
+  local ground = shade(rng:choice(WALLS), rng:uniform(0.5, 1.15))
+  local dark = (ground[1] + ground[2] + ground[3]) / 3 < 128
+  return ground, function()
+    local colour = {}
+    for k = 1, 3 do colour[k] = dark and rng:uniform(150, 255) or rng:uniform(0, 90) end
+    colour[rng:integer(1, 3)] = dark and 250 or 10
+    return colour
+  end
+end
+
+-- Up to `most` discs { x, y, r } inside w x h that keep `gap` from each other and from the frame; radius() gives each its size.
+local function apart(rng, w, h, most, gap, radius)
+  local list = {}
+  for _ = 1, most do
+    local r = radius()
+    for _ = 1, 40 do
+      local x, y, free = rng:uniform(r + gap, w - r - gap), rng:uniform(r + gap, h - r - gap), true
+      for _, o in ipairs(list) do free = free and math2.hypot(o.x - x, o.y - y) >= o.r + r + gap end
+      if free then
+        list[#list + 1] = { x = x, y = y, r = r }
+        break
+      end
+    end
+  end
+  return list
+end
+
+--- Picture n of one to five shapes anywhere, none on another. Returns the picture and its label: { kind = "shapes", width,
+-- height, shapes = { { class, box = { x, y, w, h } }, ... } }.
+function M.scatter(n, seed)
+  local rng = core.rng(seed or 1, "scatter", n)
+  local w, h = rng:integer(192, 256), rng:integer(192, 256)
+  local ground, colour = contrasting(rng)
+  local im, list, label = background(w, h, ground, rng), {}, { kind = "shapes", width = w, height = h, shapes = {} }
+  local reach = math.min(w, h) * 1.1
+  for k, at in ipairs(apart(rng, w, h, rng:integer(1, 5), 4, function() return reach * rng:uniform(0.09, 0.17) end)) do
+    local name, paint = rng:choice(M.shapes), colour()
+    local points = outlines[name](at.x, at.y, at.r / 1.1, rng:uniform(0, 2 * math2.pi))
+    im = shadow(im, points, rng:uniform(-3, 3), rng:uniform(1, 4), 3, 0.4)
+    list[#list + 1] = polygon(points, paint)
+    list[#list + 1] = { "line", points = points, closed = true, width = 1.5, colour = shade(paint, 0.8) }
+    label.shapes[k] = { class = name, box = box_of(points) }
+  end
+  table.move(scratches(w / 2, h / 2, w / 2, h / 2, rng), 1, 9, #list + 1, list)
+  return photograph(clouds(im:draw(list), rng, 7, 0.03), rng, 0), label
+end
+
+--- Picture n of the dots: 0 to 12 on a plain ground of 64 x 64 pixels. Returns the picture and their number.
+function M.dots(n, seed)
+  local rng = core.rng(seed or 1, "dots", n)
+  local ground, colour = contrasting(rng)
+  local places, list = apart(rng, 64, 64, rng:integer(0, 12), 2, function() return rng:uniform(2, 4) end), {}
+  for k, at in ipairs(places) do list[k] = { "disc", x = at.x, y = at.y, radius = at.r, colour = colour() } end
+  return photograph(clouds(canvas(64, 64, ground), rng, 12, 0.04):draw(list), rng, 0), #places
+end
+
+--- The first `count` pictures of a function (n, seed) -> picture, label in folder/001.png ... Pictures that are there stay.
+-- Returns a list of { path, label } for brink.dataset.
+function M.labelled(make, folder, seed, count)
+  local numbers = {}
+  for n = 1, count do numbers[n] = n end
+  return brink.map(numbers, function(n)
+    local path = ("%s/%03d.png"):format(folder, n)
+    local picture, label = make(n, seed)
+    if core.file.info(path).type == "missing" then
+      assert(core.file.mkdirs(folder))
+      assert(picture:save(path))
+    end
+    return { path = path, label = label }
+  end)
 end
 
 --- The sets: name, picture n, its label, and the number of pictures by default.
