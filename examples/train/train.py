@@ -4,7 +4,8 @@
     build/brink examples/train/data.lua build/train        # pictures and labels, a few minutes
     /usr/bin/python3 examples/train/train.py build/train   # a few minutes per net on two cores
 
-    train.py DATA [OUT] [--only shapes|scenes|dots] [--epochs N]       OUT: examples/models
+    train.py DATA [OUT] [--only shapes|scenes|dots] [--epochs N] [--threads N]
+             OUT: examples/models
 
 Needs PyTorch (python3-torch of the distribution, 1.13 on) and NumPy. Writes shapes.onnx, shapes_detector.onnx, dots.onnx (opset
 13, float32, any number of pictures at once) and classes.json. Every net takes RGB in 0..1, N x 3 x side x side.
@@ -38,7 +39,7 @@ class Classifier(nn.Module):
     def __init__(self):
         super().__init__()
         self.features = nn.Sequential(
-            block(3, 16, 2, 5), block(16, 32), nn.MaxPool2d(2), block(32, 48), nn.MaxPool2d(2), block(48, 64))
+            block(3, 16, 2, 5), nn.MaxPool2d(2), block(16, 32), nn.MaxPool2d(2), block(32, 48), block(48, 64))
         self.head = nn.Linear(64, len(CLASSES))
 
     def forward(self, image):
@@ -57,7 +58,7 @@ class Detector(nn.Module):
     def __init__(self):
         super().__init__()
         self.features = nn.Sequential(
-            block(3, 16, 2, 5), block(16, 24), nn.MaxPool2d(2), block(24, 40), nn.MaxPool2d(2), block(40, 56), block(56, 56))
+            block(3, 16, 2, 5), nn.MaxPool2d(2), block(16, 24), block(24, 40, 2), block(40, 56), block(56, 56))
         self.head = nn.Conv2d(56, 4 + len(CLASSES), 1)
         nn.init.constant_(self.head.bias[4:], -4.0)  # most cells are empty
         at = (torch.arange(GRID) + 0.5) / GRID
@@ -82,7 +83,7 @@ class Counter(nn.Module):
     def __init__(self):
         super().__init__()
         self.features = nn.Sequential(
-            block(3, 16), block(16, 16), nn.MaxPool2d(2), block(16, 32), block(32, 32), nn.Conv2d(32, 1, 1))
+            block(3, 16, 2, 5), block(16, 24), block(24, 24), nn.Conv2d(24, 1, 1))
 
     def forward(self, image):
         return F.softplus(self.features(image) - 4).sum((2, 3))
@@ -224,8 +225,9 @@ def main():
     parser.add_argument("out", nargs="?", default=os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "models"))
     parser.add_argument("--only", choices=list(NETS))
     parser.add_argument("--epochs", type=int)
+    parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(args.threads)
     os.makedirs(args.out, exist_ok=True)
     for name, (make, loss, side, epochs, file, outputs) in NETS.items():
         if args.only in (None, name):
