@@ -39,12 +39,24 @@ run "$brink" report "$out/rocker.db" -o "$out/rocker-report"
 say "labels move with the pixels: scenes with boxes and outlines"
 run "$brink" synth "$out/scenes" --count 24 --realism -0.5 --min-augs 1 --max-augs 2 --augment Rotate,Perspective,ElasticTransform,RandomSizedCrop -o "$out/generated-scenes"
 
+pages="report/index.html rocker-report/index.html generated/preview.html generated-scenes/preview.html sheet.png"
+if "$brink" --version | grep -q "ONNX  *runtime"; then
+  say "a small trained net on the same pictures: where does it break, and which of the two holds longer?"
+  run "$brink" search "$out/shapes" --recipe recipes/shapes_classifier.lua --store "$out/net.db" --step 0.1 \
+    --augment GaussianBlur,GaussianNoise,PixelDropout,Hue,CenterCrop,EraseBox
+  run "$brink" report "$out/net.db" -o "$out/net-report"
+  run "$brink" compare "$store" "$out/net.db" -o "$out/compare"
+  pages="$pages net-report/index.html"
+else
+  say "no ONNX Runtime here: the part with a trained net is left out (make deps installs one)"
+fi
+
 say "what the effects look like"
 picture=$(ls "$out"/shapes/star/*.png | head -n 1)
 run "$brink" show GaussianBlur ElasticTransform Perspective Hue "$picture" -o "$out/sheet.png"
 
 say "look at these"
-for file in report/index.html rocker-report/index.html generated/preview.html generated-scenes/preview.html sheet.png; do
+for file in $pages; do
   [ -s "$out/$file" ] || { echo "missing: $out/$file" >&2; exit 1; }
   echo "$out/$file"
 done

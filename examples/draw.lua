@@ -268,7 +268,7 @@ end
 --- Picture n of one to five shapes anywhere, none on another. Returns the picture and its label: { kind = "shapes", width,
 -- height, shapes = { { class, box = { x, y, w, h } }, ... } }.
 function M.scatter(n, seed)
-  local rng = core.rng(seed or 1, "scatter", n)
+  local rng = core.rng(seed or 1, "scene", n)
   local w, h = rng:integer(192, 256), rng:integer(192, 256)
   local ground, colour = contrasting(rng)
   local im, list, label = background(w, h, ground, rng), {}, { kind = "shapes", width = w, height = h, shapes = {} }
@@ -299,7 +299,7 @@ end
 function M.labelled(make, folder, seed, count)
   local numbers = {}
   for n = 1, count do numbers[n] = n end
-  return brink.map(numbers, function(n)
+  local list = brink.map(numbers, function(n)
     local path = ("%s/%03d.png"):format(folder, n)
     local picture, label = make(n, seed)
     if core.file.info(path).type == "missing" then
@@ -308,6 +308,7 @@ function M.labelled(make, folder, seed, count)
     end
     return { path = path, label = label }
   end)
+  return list
 end
 
 --- The sets: name, picture n, its label, and the number of pictures by default.
