@@ -79,6 +79,7 @@ local function c_params(text)
   return list
 end
 
+local MORE = { image = "image codec" } -- modules bound in several files: core.image is made by lua_image.c and lua_codec.c
 local c_files = {}
 local function c_comments(file)
   if c_files[file] then return c_files[file] end
@@ -201,7 +202,7 @@ local function main(list_only)
   effects()
   primitives()
   methods("brink.Image", "Image", { core.image.methods }, { "width integer pixels", "height integer pixels", "channels integer 1..4, more for f32",
-    'type "u8"|"f32"', "alpha boolean the last channel is opacity" }, "image draw")
+    'type "u8"|"f32"', "alpha boolean the last channel is opacity" }, "image codec draw")
   local sample = brink.sample { image = core.image.new(1, 1, 3) }
   methods("brink.Sample", "Sample", { class_of(sample) }, { "id string 32 hex digits", "path string", "name string", "label any" })
   methods("brink.Dataset", "Dataset", { class_of(brink.dataset {}) }, { "[integer] brink.Sample", "failures table[]", "classes string[]", "fingerprint string" })
@@ -220,7 +221,7 @@ local function main(list_only)
       local call = getmetatable(v) and getmetatable(v).__call
       line("---@class brink.%s%s", name, call and "\n---@overload fun(...): any" or "")
       line("brink.%s = {}\n", name)
-      module("brink." .. name, v, name)
+      module("brink." .. name, v, MORE[name] or name)
     end
   end
   line("return brink")

@@ -1,4 +1,4 @@
-/* core.image and the type brink.Image; files are in lua_image_file.c. Whatever
+/* core.image and the type brink.Image; files are in lua_codec.c. Whatever
  * takes longer than a table look-up is a job: its struct holds references to the
  * images it reads and the one it makes, and lives in a userdata.
  * SPDX-License-Identifier: MIT */
