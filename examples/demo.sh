@@ -46,7 +46,7 @@ if "$brink" --version | grep -q "ONNX  *runtime"; then
     --augment GaussianBlur,GaussianNoise,PixelDropout,Hue,CenterCrop,EraseBox
   run "$brink" report "$out/net.db" -o "$out/net-report"
   run "$brink" compare "$store" "$out/net.db" -o "$out/compare"
-  pages="$pages net-report/index.html"
+  pages="$pages net-report/index.html compare/index.html"
 else
   say "no ONNX Runtime here: the part with a trained net is left out (make deps installs one)"
 fi

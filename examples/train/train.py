@@ -206,9 +206,9 @@ def held_out(name, net, data):
 
 
 NETS = {  # data: net, loss, side, epochs, file, outputs
-    "shapes": (Classifier, classify_loss, 64, 24, "shapes.onnx", ["scores"]),
-    "scenes": (Detector, detect_loss, 96, 30, "shapes_detector.onnx", ["boxes", "scores"]),
-    "dots": (Counter, count_loss, 64, 16, "dots.onnx", ["count"]),
+    "shapes": (Classifier, classify_loss, 64, 12, "shapes.onnx", ["scores"]),
+    "scenes": (Detector, detect_loss, 96, 14, "shapes_detector.onnx", ["boxes", "scores"]),
+    "dots": (Counter, count_loss, 64, 10, "dots.onnx", ["count"]),
 }
 
 
