@@ -83,12 +83,13 @@ local function look(sample)
   return features.extract(im)
 end
 
---- Features at a position of the gallery, or false.
+--- Features at a position of the gallery, or false. Raises when memory runs out: another time the picture can be read.
 local function gallery_features(self, k)
-  local f = self.shown[k]
+  local f, message, code = self.shown[k], nil, nil
   if f == nil then
-    f = look(self.data[self.gallery[k]]) or false
-    self.shown[k] = f
+    f, message, code = look(self.data[self.gallery[k]])
+    if not f and code == "memory" then error(message, 0) end
+    self.shown[k] = f or false
   end
   return f
 end

@@ -45,15 +45,20 @@ function M.image(row, side, i, sample, seed, image)
   return out, params, plan
 end
 
+-- Memory that ran out says nothing about the picture: as Lua, and as the engine, says it.
+local function starved(text)
+  return type(text) == "string" and (text:find "not enough memory$" or text:find "out of memory$") ~= nil
+end
+
 -- `whole`: with the pixels of masks, so that the answer can serve as the label of a search without labels.
 local function json(value, whole)
   if value == nil then return nil end
   if labels.shapes.is(value) then value = labels.shapes.record(value, { pixels = whole }) end
   local ok, text = pcall(core.json.encode, value)
+  if not ok and starved(text) then error(text, 0) end
   return ok and text or core.json.encode("(" .. type(value) .. ")")
 end
 
-local NO_MEMORY = "not enough memory" -- as Lua says it
 
 local function kept(err)
   if type(err) ~= "string" then return err end
@@ -66,8 +71,8 @@ function M.ask(model, image, sample)
   local ok, label, confidence, code = xpcall(model.predict, kept, model, image, sample)
   if not ok then
     if type(label) == "table" and label.exit then error(label, 0) end
-    if label == NO_MEMORY or type(label) == "table" and label.text == NO_MEMORY then return false, NO_MEMORY, true end
-    return false, "model: " .. (type(label) == "table" and label.text or tostring(label)):gsub("\n.*", "")
+    local text = (type(label) == "table" and label.text or tostring(label)):gsub("\n.*", "")
+    return false, "model: " .. text, starved(text)
   end
   if label == nil then
     local away = code == "unavailable" or code == "memory"
@@ -88,11 +93,10 @@ function M.run(job)
     ok, image, params, plan = pcall(M.image, job.row, job.side, job.i, job.sample, job.seed, job.image)
     if not ok then
       if type(image) == "table" and image.exit then error(image, 0) end
-      if image == NO_MEMORY then return { failure = NO_MEMORY, passing = true } end
       image, params = nil, tostring(image):gsub("\n.*", ""):gsub("^[^\n:]*search/measure%.lua:%d+: ", "")
     end
     if not image then
-      return { failure = tostring(params), passing = plan == "memory" or nil }
+      return { failure = tostring(params), passing = plan == "memory" or starved(tostring(params)) or nil }
     end
   end
   local result = { params = params and json(params), hash = image:hash() }
