@@ -67,6 +67,14 @@ sweep "Lua: search" BRINK_FAIL_LUA search 120000
 sweep "Lua: synth" BRINK_FAIL_LUA synth 120000
 sweep "Lua: report" BRINK_FAIL_LUA report 90000
 
+# what a starved search left is gone on with as if nothing had been: it stored no answer that memory gave
+for k in 150+ 400+ 700+ 1000 1000+ 1500+ 2200+; do
+  rm -f a.db* a.json
+  BRINK_FAIL_ALLOC=$k "$B" search photos --recipe recipe.lua --store a.db -o a.json -q >out 2>err
+  "$B" search photos --recipe recipe.lua --store a.db -o a.json -q >out 2>err
+  same "a search starved at allocation $k goes on to the same result" "$(cksum <a.json)" "$(cksum <whole.json)"
+done
+
 note "$points points"
 cd "$root" || exit 1
 done_testing

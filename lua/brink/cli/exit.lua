@@ -55,11 +55,17 @@ function M.try(value, message, word, ...)
   return value, message, word, ...
 end
 
+--- Whether an error's text says that memory ran out, in the words of Lua or of the engine.
+function M.starved(text)
+  text = text:match "^[^\n]*"
+  return text:find("not enough memory", 1, true) ~= nil or text:find("out of memory", 1, true) ~= nil
+end
+
 --- Run fn(...); an error it raises is one of the command line's values: leave with the usage code and its text.
 function M.checked(fn, ...)
   local result = table.pack(pcall(fn, ...))
   if not result[1] then
-    if type(result[2]) ~= "string" then error(result[2], 0) end
+    if type(result[2]) ~= "string" or M.starved(result[2]) then error(result[2], 0) end
     M.with(M.usage, "%s", (tostring(result[2]):gsub("^[^\n:]+:%d+: ", "")))
   end
   return table.unpack(result, 2, result.n)

@@ -180,7 +180,7 @@ end
 local function report(err)
   local left, said = exit.of(err), tostring(err)
   if left then return left.message, left.code end
-  return said, said:find("not enough memory", 1, true) and exit.internal or exit.failure
+  return said, exit.starved(said) and exit.internal or exit.failure
 end
 
 local function handler(err)
@@ -188,6 +188,8 @@ local function handler(err)
     if M.verbose then io.stderr:write(debug.traceback("brink: left here:", 2), "\n") end
     return err
   end
+  -- a text without a place is a message for the user, said on purpose: where it arose is of no interest
+  if type(err) == "string" and not err:find "^[^\n]-:%d+: " and not exit.starved(err) and not M.verbose then return err end
   return debug.traceback(tostring(err), 2)
 end
 
