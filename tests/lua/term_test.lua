@@ -17,7 +17,7 @@ local function piped(script, input, before)
 end
 
 --- The same on a terminal of its own. keys: shell text; "wait n" there waits until the script has called ready(n), after
--- which only the editor's own start is left.
+-- which only the editor's own start is left. The terminal's Ctrl-C goes to all of its group: `exec` leaves no shell in it.
 local function typed(script, keys)
   if not os.execute("command -v script >/dev/null") then t.skip "no script(1) for a pseudo terminal" end
   local file, sign = t.tmp() .. "/tty.lua", t.tmp() .. "/ready"
@@ -26,7 +26,7 @@ local function typed(script, keys)
   f:write(("local function ready(n) io.open(%q .. n, 'w'):close() end\n"):format(sign), script)
   f:close()
   local wait = ("wait() { k=0; while [ ! -e %s$1 ] && [ $k -lt 300 ]; do sleep 0.05; k=$((k+1)); done; sleep 0.3; }; "):format(sign)
-  local p = assert(io.popen(("(%s %s) | TERM=xterm script -qec '%s %s' /dev/null 2>&1; echo \"status $?\""):format(wait, keys, brink, file)))
+  local p = assert(io.popen(("(%s %s) | TERM=xterm script -qec 'exec %s %s' /dev/null 2>&1; echo \"status $?\""):format(wait, keys, brink, file)))
   local out = p:read("a")
   p:close()
   return out
