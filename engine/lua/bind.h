@@ -73,6 +73,7 @@ int open_overlap(lua_State *L);
 int open_resample(lua_State *L);
 int open_shapes(lua_State *L);
 int open_process(lua_State *L);
+int open_wire(lua_State *L);
 int open_http(lua_State *L);
 int open_index(lua_State *L);
 int open_xml(lua_State *L);

@@ -29,6 +29,7 @@ static const luaL_Reg openers[] = {
     {"resample", open_resample},
     {"shapes", open_shapes},
     {"process", open_process},
+    {"wire", open_wire},
     {"tensor", open_tensor},
     {"preprocess", open_preprocess},
     {"postprocess", open_postprocess},

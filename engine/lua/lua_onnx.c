@@ -156,6 +156,10 @@ static int f_session(lua_State *L) {
   int list = lua_gettop(L);
   o.intra_op = (int)int_field(L, 2, "intra_op", 1);
   o.optimize = (int)int_field(L, 2, "optimize", 99);
+  lua_getfield(L, 2, "timeout");
+  o.timeout = luaL_optnumber(L, -1, 0);
+  lua_pop(L, 1);
+  luaL_argcheck(L, o.timeout >= 0 && o.timeout <= 1e6, 2, "timeout: 0..1e6 s expected");
   luaL_argcheck(L, o.intra_op >= 1 && o.intra_op <= 1024, 2, "intra_op: 1..1024 expected");
   Make *m = bind_job(L, sizeof *m, make_work, make_clear);
   m->ort = ort;

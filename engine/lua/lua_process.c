@@ -1,9 +1,10 @@
 /* core.process: worker processes (engine/model/process.h), single runs of
  * programs, pictures as files in memory.
  *
- *   open{argv=, env=, cwd=, workers=, timeout=, start_timeout=, restarts=} -> Workers | nil, message, code
+ *   open{argv=, env=, cwd=, name=, workers=, timeout=, start_timeout=, restarts=} -> Workers | nil, message, code
  *   workers:hello() -> JSON text | nil, message, code, down
  *   workers:ask(images[, again]) -> JSON text, bytes | nil, message, code, down
+ *   workers:call(fields, tensors[, again])   another request: fields of its header as JSON text without braces
  *   workers:stats() -> {alive=, started=, failed=}; workers:close([grace seconds])
  *   run{argv=, env=, cwd=, timeout=, limit=} -> standard output | nil, message, code
  *   file(bytes[, suffix]) -> MemoryFile: path(), close()
@@ -14,6 +15,7 @@
 
 #include "base/mem.h"
 #include "lua/bind.h"
+#include "lua/bind_tensor.h"
 #include "model/command.h"
 #include "model/process.h"
 
@@ -78,6 +80,14 @@ static lua_Integer whole(lua_State *L, int opts, const char *name, lua_Integer o
   return v;
 }
 
+/* A text of the options, kept in the table at `keep`; NULL when it is not there. */
+static const char *text(lua_State *L, int opts, const char *name, int keep, int at) {
+  if (lua_getfield(L, opts, name) != LUA_TSTRING) return lua_pop(L, 1), NULL;
+  const char *s = lua_tostring(L, -1);
+  lua_rawseti(L, keep, at);
+  return s;
+}
+
 /* What argv, env and cwd of the options mean; the memory is in a table left on the stack. */
 static void program(lua_State *L, int opts, char ***argv, char ***env, const char **cwd) {
   lua_createtable(L, 3, 0);
@@ -90,12 +100,7 @@ static void program(lua_State *L, int opts, char ***argv, char ***env, const cha
     *env = push_strings(L, lua_gettop(L), environ);
     lua_rawseti(L, keep, 2);
   }
-  *cwd = NULL;
-  if (lua_getfield(L, opts, "cwd") == LUA_TSTRING) {
-    *cwd = lua_tostring(L, -1);
-    lua_pushvalue(L, -1);
-    lua_rawseti(L, keep, 3);
-  }
+  *cwd = text(L, opts, "cwd", keep, 3);
   lua_settop(L, keep);
 }
 
@@ -116,6 +121,7 @@ static int f_open(lua_State *L) {
   luaL_setmetatable(L, WORKERS);
   WorkersSpec spec = {0};
   program(L, 1, &spec.argv, &spec.env, &spec.cwd);
+  spec.name = text(L, 1, "name", lua_gettop(L), 4);
   lua_setiuservalue(L, 2, 1);
   spec.count = (int)whole(L, 1, "workers", 1, 1024);
   spec.restarts = (int)whole(L, 1, "restarts", 5, 1000);
@@ -216,6 +222,27 @@ static int f_ask(lua_State *L) {
   return bind_run(L, ask_finish);
 }
 
+static int f_call(lua_State *L) {
+  Workers *w = check(L);
+  const char *fields = luaL_checkstring(L, 2);
+  luaL_checktype(L, 3, LUA_TTABLE);
+  bool again = lua_toboolean(L, 4);
+  lua_Integer n = luaL_len(L, 3);
+  luaL_argcheck(L, n >= 0 && n <= 65536, 3, "0..65536 tensors expected");
+  lua_settop(L, 3);
+  Ask *a = new_ask(L, w);
+  a->fresh = again;
+  a->fields = fields; /* in the caller's arguments */
+  a->tensors = mem_calloc((size_t)n + 1, sizeof *a->tensors);
+  if (!a->tensors) return luaL_error(L, "out of memory");
+  for (lua_Integer k = 1; k <= n; k++) {
+    lua_geti(L, 3, k);
+    a->tensors[a->n_tensors++] = tensor_ref(tensor_check(L, lua_gettop(L)));
+    lua_pop(L, 1);
+  }
+  return bind_run(L, ask_finish);
+}
+
 static int run_finish(lua_State *L) {
   Command *c = lua_touserdata(L, -1);
   if (c->job.failed) return push_failure(L, &c->job.err, &c->reason, false);
@@ -263,7 +290,7 @@ static int f_file_close(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg methods[] = {{"hello", f_hello}, {"ask", f_ask}, {"stats", f_stats}, {"close", f_close}, {NULL, NULL}};
+static const luaL_Reg methods[] = {{"hello", f_hello}, {"ask", f_ask}, {"call", f_call}, {"stats", f_stats}, {"close", f_close}, {NULL, NULL}};
 static const luaL_Reg metamethods[] = {{"__gc", f_gc}, {"__close", f_gc}, {NULL, NULL}};
 static const luaL_Reg file_methods[] = {{"path", f_file_path}, {"close", f_file_close}, {NULL, NULL}};
 static const luaL_Reg file_metamethods[] = {{"__gc", f_file_close}, {"__close", f_file_close}, {NULL, NULL}};

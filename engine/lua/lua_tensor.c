@@ -270,6 +270,15 @@ static int f_reshape(lua_State *L) {
   return 1;
 }
 
+/* t:not_finite() -> how many values are NaN or infinite, the index from 1 of the first */
+static int f_not_finite(lua_State *L) {
+  size_t first = 0, n = tensor_not_finite(tensor_check(L, 1), &first);
+  lua_pushinteger(L, (lua_Integer)n);
+  if (n == 0) return 1;
+  lua_pushinteger(L, (lua_Integer)first + 1);
+  return 2;
+}
+
 static int f_len(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)tensor_check(L, 1)->n);
   return 1;
@@ -307,6 +316,7 @@ static int f_index(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {{"at", f_at},           {"argmax", f_argmax},   {"bytes", f_bytes},   {"convert", f_convert}, {"reshape", f_reshape}, {"rows", f_rows},
+                                   {"not_finite", f_not_finite},
                                    {"sigmoid", f_sigmoid}, {"softmax", f_softmax}, {"topk", f_topk},     {"totable", f_totable}, {NULL, NULL}};
 static const luaL_Reg metamethods[] = {{"__gc", f_gc}, {"__len", f_len}, {"__tostring", f_tostring}, {NULL, NULL}};
 static const luaL_Reg funcs[] = {{"new", f_new}, {"from_bytes", f_from_bytes}, {NULL, NULL}};

@@ -37,6 +37,7 @@ typedef struct Session {
   SessionValue *in, *out;
   Buf notes;      /* what was asked for and could not be had, one sentence a line */
   Buf provider;   /* the providers in use, one a line */
+  double timeout; /* seconds for one run; 0: no limit */
 } Session;
 
 typedef struct SessionOptions {
@@ -48,12 +49,13 @@ typedef struct SessionOptions {
   int optimize;         /* 0, 1, 2 or 99 */
   const char *const *provider; /* short or long names, best first; CPU comes last by itself */
   int n_provider;
+  double timeout;       /* seconds for one run; 0: no limit */
 } SessionOptions;
 
 /* ERR_MODEL with the runtime's words when it refuses the model. */
 Session *session_new(Ort *ort, const SessionOptions *options, Err *err);
 void session_free(Session *s); /* NULL-safe */
-/* One run. in: one tensor per input, in the session's order; out gets one reference per output. Thread-safe. */
+/* One run, told to stop when its time is over (ERR_MODEL); the runtime looks at that between two operators. in: one tensor per input, in the session's order; out gets one reference per output. Thread-safe. */
 bool session_run(const Session *s, Tensor *const *in, Tensor **out, Err *err);
 
 #endif

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/process.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include "base/json.h"
 #include "base/mem.h"
 #include "model/child.h"
+#include "model/frame.h"
+#include "model/request.h"
 
-enum { LATER_MS = 50, LATEST_MS = 2000, LAST_WORDS_MS = 300, FRAME_MAX = 1 << 30 };
+enum { LATER_MS = 50, LATEST_MS = 2000, LAST_WORDS_MS = 300 };
 
 typedef enum State {
   EMPTY,    /* no process; may be started */
@@ -22,9 +20,6 @@ typedef enum State {
   BUSY,     /* with ask */
   ENDING    /* its output ended: the timer gives it a moment to exit, for its exit code */
 } State;
-
-/* What a header says at its top level. */
-typedef struct Header { int64_t id, bytes, protocol; bool has_id, shares; } Header;
 
 typedef struct Slot {
   Workers *pool;
@@ -38,12 +33,7 @@ typedef struct Slot {
   int memory;       /* shared with the process, -1: none */
   bool shares;      /* its hello said so */
   Buf out;          /* the frame being written */
-  uint8_t size[4];  /* the frame being read: length of its header, ... */
-  size_t size_n;
-  Buf header, body; /* ... its header, and the bytes that follow */
-  size_t header_want, body_want;
-  Header head;      /* the header read, once it is complete */
-  bool parsed;
+  Frame in;         /* the frame being read */
 } Slot;
 
 struct Workers {
@@ -138,13 +128,6 @@ static Ask *take(Workers *w) {
   return a;
 }
 
-static void forget_frame(Slot *s) {
-  s->size_n = s->header_want = s->body_want = 0;
-  s->parsed = false;
-  buf_clear(&s->header);
-  buf_clear(&s->body);
-}
-
 /* The process of this slot goes; the slot is free for another, sooner or later. */
 static void drop_child(Slot *s, bool bad) {
   if (s->child) child_bury(s->child);
@@ -153,7 +136,7 @@ static void drop_child(Slot *s, bool bad) {
   s->memory = -1;
   s->shares = false;
   s->answered = 0;
-  forget_frame(s);
+  frame_clear(&s->in);
   buf_clear(&s->out);
   uv_timer_stop(&s->timer);
   s->state = EMPTY;
@@ -195,7 +178,7 @@ static void went_wrong(Slot *s, const char *what) {
   Buf why = {0};
   bool starting = s->state == STARTING || (s->state == ENDING && !a);
   s->ask = NULL;
-  buf_printf(&why, "%s: %s", w->spec.argv[0], what);
+  buf_printf(&why, "%s: %s", w->spec.name ? w->spec.name : w->spec.argv[0], what);
   if (s->child) {
     Child *c = s->child;
     c->on_read = NULL;
@@ -223,40 +206,7 @@ static void went_wrong_as(Slot *s, const char *what) {
 
 static const char *phase(const Slot *s) { return s->ask ? "while it worked on a request" : "before it was ready"; }
 
-static bool read_field(Json *j, const char *key, Header *h, Err *err) {
-  JsonToken t = json_next(j, err);
-  if (t == JSON_ERROR) return false;
-  if (t == JSON_INT && !strcmp(key, "id")) h->id = j->i, h->has_id = true;
-  else if (t == JSON_INT && !strcmp(key, "bytes")) h->bytes = j->i;
-  else if (t == JSON_INT && !strcmp(key, "brink")) h->protocol = j->i;
-  else if (t == JSON_TRUE && !strcmp(key, "shared")) h->shares = true;
-  return json_skip(j, t, err);
-}
-
-static bool read_fields(Json *j, Header *h, Err *err) {
-  JsonToken t = json_next(j, err);
-  if (t == JSON_ERROR) return false;
-  if (t != JSON_OBJECT) return err_set(err, ERR_MODEL, "an object expected");
-  while ((t = json_next(j, err)) == JSON_KEY) {
-    char key[16];
-    snprintf(key, sizeof key, "%s", j->text.n < sizeof key ? (const char *)j->text.data : "");
-    if (!read_field(j, key, h, err)) return false;
-  }
-  return t == JSON_OBJECT_END && json_next(j, err) == JSON_END;
-}
-
-static bool read_header(const Buf *text, Header *h, Err *err) {
-  Json j;
-  *h = (Header){0};
-  json_init(&j, (const char *)text->data, text->n, "header");
-  bool ok = read_fields(&j, h, err);
-  json_clear(&j);
-  if (ok && (h->bytes < 0 || h->bytes > WORKER_BODY_MAX))
-    return err_set(err, ERR_MODEL, "bytes: %lld is outside 0..%d", (long long)h->bytes, WORKER_BODY_MAX);
-  return ok;
-}
-
-static void got_hello(Slot *s, const Header *h) {
+static void got_hello(Slot *s, const FrameHead *h) {
   Workers *w = s->pool;
   if (h->protocol != WORKER_PROTOCOL) {
     char text[160];
@@ -267,7 +217,7 @@ static void got_hello(Slot *s, const Header *h) {
     return;
   }
   s->shares = h->shares;
-  if (!w->hello.n) buf_append(&w->hello, s->header.data, s->header.n);
+  if (!w->hello.n) buf_append(&w->hello, s->in.header.data, s->in.header.n);
   uv_timer_stop(&s->timer);
   s->state = READY;
 }
@@ -276,10 +226,10 @@ static void got_answer(Slot *s) {
   Ask *a = s->ask;
   s->ask = NULL;
   a->slot = NULL;
-  a->header = s->header;
-  a->body = s->body;
-  buf_init(&s->header);
-  buf_init(&s->body);
+  a->header = s->in.header;
+  a->body = s->in.body;
+  buf_init(&s->in.header);
+  buf_init(&s->in.body);
   s->bad = s->pool->bad_starts = 0;
   s->answered++;
   s->state = READY;
@@ -297,7 +247,7 @@ static void spoke_unasked(Slot *s) {
   }
 }
 
-static void got_frame(Slot *s, const Header *h) {
+static void got_frame(Slot *s, const FrameHead *h) {
   char text[128];
   if (s->state == STARTING) {
     got_hello(s, h);
@@ -313,53 +263,16 @@ static void got_frame(Slot *s, const Header *h) {
   }
 }
 
-/* The first bytes of a thing that is no frame, to be recognised by whoever printed it. */
-static void no_frame(Slot *s, uint32_t n, const uint8_t *data, size_t have) {
-  char text[256];
-  int at = snprintf(text, sizeof text, "no frame on standard output (a header of %lu bytes, at most %d expected), it begins: ", (unsigned long)n, WORKER_HEADER_MAX);
-  for (size_t i = 0; i < 4 + have && i < 40; i++) {
-    uint8_t c = i < 4 ? s->size[i] : data[i - 4];
-    text[at++] = c >= 32 && c < 127 ? (char)c : '.';
-  }
-  text[at] = 0;
-  went_wrong(s, text);
-}
-
-/* Take what is missing of a part of `want` bytes; how much was used. */
-static size_t fill(Buf *b, size_t want, const uint8_t *data, size_t n) {
-  size_t need = want - b->n;
-  if (need > n) need = n;
-  return buf_append(b, data, need) ? need : SIZE_MAX;
-}
-
 /* One step of the reader: bytes used, SIZE_MAX when the child is dropped. */
 static size_t step(Slot *s, const uint8_t *data, size_t n) {
   Child *c = s->child;
   Err err = {0};
-  size_t used = 0;
-  if (s->size_n < 4) {
-    s->size[s->size_n++] = data[used++];
-    if (s->size_n < 4) return used;
-    uint32_t size = s->size[0] | (uint32_t)s->size[1] << 8 | (uint32_t)s->size[2] << 16 | (uint32_t)s->size[3] << 24;
-    if (size < 2 || size > WORKER_HEADER_MAX) return no_frame(s, size, data + used, n - used), SIZE_MAX;
-    s->header_want = size;
-    return used;
-  }
-  bool in_body = s->header.n == s->header_want;
-  used = in_body ? fill(&s->body, s->body_want, data, n) : fill(&s->header, s->header_want, data, n);
-  if (used == SIZE_MAX) return went_wrong(s, "out of memory for its answer"), SIZE_MAX;
-  if (s->header.n < s->header_want) return used;
-  if (!s->parsed && !read_header(&s->header, &s->head, &err)) {
-    char text[400];
-    snprintf(text, sizeof text, "frame header: %.360s", err.text);
-    return went_wrong(s, text), SIZE_MAX;
-  }
-  s->parsed = true;
-  s->body_want = (size_t)s->head.bytes;
-  if (s->body.n < s->body_want) return used;
-  got_frame(s, &s->head);
+  size_t used = frame_feed(&s->in, data, n, &err);
+  if (used == SIZE_MAX) return went_wrong(s, err.text), SIZE_MAX;
+  if (!frame_whole(&s->in)) return used;
+  got_frame(s, &s->in.head);
   if (s->child != c) return SIZE_MAX;
-  forget_frame(s);
+  frame_clear(&s->in);
   return used;
 }
 
@@ -417,16 +330,10 @@ static void on_timer(uv_timer_t *timer) {
   pump(w);
 }
 
-static int shared_memory(void) {
-  int fd = memfd_create("brink frames", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  if (fd >= 0) fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK); /* a worker cannot take away what we write to */
-  return fd;
-}
-
 static void launch(Slot *s) {
   Workers *w = s->pool;
   Err err = {0};
-  s->memory = shared_memory();
+  s->memory = request_memory();
   ChildSpec spec = {w->spec.argv, w->spec.env, w->spec.cwd, s->memory, true};
   s->child = child_spawn(loop_uv(w->loop), &w->children, &spec, &err);
   w->stats.started++;
@@ -448,60 +355,6 @@ static void launch(Slot *s) {
   set_timer(s, w->spec.start_timeout * 1e3);
 }
 
-/* The pixels, rows without padding. */
-static bool pack(const Ask *a, Buf *out) {
-  for (int k = 0; k < a->count; k++)
-    for (int y = 0; y < a->images[k]->h; y++)
-      if (!buf_append(out, image_row(a->images[k], y), image_row_bytes(a->images[k]))) return false;
-  return true;
-}
-
-static bool write_all(int fd, const void *data, size_t n, size_t at) {
-  while (n > 0) {
-    ssize_t put = pwrite(fd, data, n, (off_t)at);
-    if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) return false;
-    data = (const char *)data + put;
-    at += (size_t)put;
-    n -= (size_t)put;
-  }
-  return true;
-}
-
-static bool share(const Ask *a, int fd) {
-  size_t at = 0;
-  for (int k = 0; k < a->count; k++) {
-    const Image *im = a->images[k];
-    size_t row = image_row_bytes(im);
-    bool dense = row == im->stride;
-    for (int y = 0; y < (dense ? 1 : im->h); y++) {
-      size_t n = dense ? row * (size_t)im->h : row;
-      if (!write_all(fd, image_row(im, y), n, at)) return false;
-      at += n;
-    }
-  }
-  return true;
-}
-
-/* Length, header, pixels in one buffer. */
-static bool make_frame(Slot *s, const Ask *a, Err *err) {
-  const Image *im = a->images[0];
-  size_t bytes = image_row_bytes(im) * (size_t)im->h * (size_t)a->count;
-  if (bytes > FRAME_MAX) return err_set(err, ERR_LIMIT, "%zu bytes of pixels in one request, at most %d expected: a smaller batch", bytes, FRAME_MAX);
-  bool shared = s->shares && s->memory >= 0 && bytes >= WORKER_SHARED_FROM && share(a, s->memory);
-  s->out.n = 0;
-  buf_append(&s->out, "    ", 4);
-  buf_printf(&s->out, "{\"id\":%lld,\"op\":\"predict\",\"shape\":[%d,%d,%d,%d],\"dtype\":\"%s\",\"bytes\":%zu", (long long)s->id, a->count, im->h,
-             im->w, im->c, im->type == IMAGE_U8 ? "u8" : "f32", shared ? 0 : bytes);
-  if (shared) buf_printf(&s->out, ",\"shared\":%zu", bytes);
-  buf_putc(&s->out, '}');
-  size_t n = s->out.n - 4;
-  bool ok = !s->out.failed && (shared || pack(a, &s->out));
-  if (!ok) return err_memory(err);
-  for (int k = 0; k < 4; k++) s->out.data[k] = (uint8_t)(n >> (8 * k));
-  return true;
-}
-
 static void give(Slot *s, Ask *a) {
   Workers *w = s->pool;
   Err err = {0};
@@ -509,7 +362,7 @@ static void give(Slot *s, Ask *a) {
   a->slot = s;
   s->id = ++w->id;
   s->state = BUSY;
-  if (!make_frame(s, a, &err)) {
+  if (!request_write(a, s->id, s->shares ? s->memory : -1, &s->out, &err)) {
     s->ask = NULL;
     s->state = READY;
     buf_clear(&s->out);
@@ -557,11 +410,13 @@ static Slot *ready_for(Workers *w, const Ask *a) {
   return NULL;
 }
 
-/* The first request in the queue that can go, and where to; a.count 0 waits for a hello only. */
+static bool asks_hello(const Ask *a) { return a->count == 0 && !a->fields; }
+
+/* The first request in the queue that can go, and where to. */
 static bool hand_out(Workers *w) {
   for (Ask *a = w->first; a; a = a->next) {
     Slot *s = NULL;
-    if (a->count == 0 ? !w->hello.n : !(s = ready_for(w, a))) continue;
+    if (asks_hello(a) ? !w->hello.n : !(s = ready_for(w, a))) continue;
     unqueue(w, a);
     if (s) give(s, a);
     else if (!buf_append(&a->header, w->hello.data, w->hello.n)) ask_failed(a, ERR_MEMORY, "out of memory", 13);
@@ -612,9 +467,12 @@ void ask_cancel(Job *job) {
 void ask_clear(Job *job) {
   Ask *a = (Ask *)job;
   for (int k = 0; k < a->count; k++) image_unref(a->images[k]);
+  for (int k = 0; k < a->n_tensors; k++) tensor_unref(a->tensors[k]);
   mem_free(a->images);
+  mem_free(a->tensors);
   a->images = NULL;
-  a->count = 0;
+  a->tensors = NULL;
+  a->count = a->n_tensors = 0;
   buf_clear(&a->header);
   buf_clear(&a->body);
   buf_clear(&a->reason);

@@ -12,14 +12,16 @@
 #include "async/job.h"
 #include "base/buf.h"
 #include "image/image.h"
+#include "model/tensor.h"
 
-enum { WORKER_PROTOCOL = 1, WORKER_HEADER_MAX = 16 << 20, WORKER_BODY_MAX = 256 << 20, WORKER_SHARED_FROM = 1 << 20 };
+enum { WORKER_PROTOCOL = 1, WORKER_SHARED_FROM = 1 << 20 };
 
 typedef struct Workers Workers;
 
 typedef struct WorkersSpec {
   char **argv, **env; /* NULL at the end; copied by the caller's lifetime: they must outlive the pool. env NULL: ours */
   const char *cwd;    /* NULL: ours */
+  const char *name;   /* how reasons name the worker; NULL: argv[0] */
   int count;          /* workers at most, >= 1 */
   double timeout, start_timeout; /* seconds */
   int restarts;       /* failed starts in a row until the pool is down, >= 1 */
@@ -27,12 +29,16 @@ typedef struct WorkersSpec {
 
 typedef struct WorkersStats { int alive, started, failed; } WorkersStats;
 
-/* One request. The struct is the caller's (zeroed): fill in `images`, hand `job` on with ask_start as its start. */
+/* One request. The struct is the caller's (zeroed): fill in `images`, or `fields` and `tensors`, or nothing to wait for a
+ * worker's hello, the answer then; hand `job` on with ask_start as its start. */
 typedef struct Ask {
   Job job;
   Workers *pool;
-  const Image **images; /* references, all of one shape and type; count 0: only for a worker's hello, the answer then */
+  const Image **images; /* references, all of one shape and type */
   int count;
+  const char *fields;   /* of another request's header, JSON without braces; the caller keeps it */
+  Tensor **tensors;     /* references: its data */
+  int n_tensors;
   bool fresh;           /* a second try: goes first, to a worker that has not answered anything yet */
   Buf header, body;     /* the answer: JSON text, bytes after it */
   Buf reason;           /* of a failure, with the tail of standard error */

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "model/limit.h"
 #include "model/ort_api.h"
 
 /* Providers with an options object of their own: the functions follow each other from `first` on as append, create,
@@ -168,6 +169,7 @@ Session *session_new(Ort *ort, const SessionOptions *options, Err *err) {
   Session *s = mem_calloc(1, sizeof *s);
   if (!s) return err_memory(err), NULL;
   s->ort = ort;
+  s->timeout = options->timeout;
   buf_init(&s->notes);
   buf_init(&s->provider);
   if (create(s, options, err) && describe_all(s, options->label, err)) return s;
@@ -228,6 +230,32 @@ static void release(const Session *s, void **value, int n) {
   mem_free(value);
 }
 
+typedef struct Run { const Session *s; void *options; Limit limit; } Run;
+
+static void terminate(void *arg) {
+  Run *r = arg;
+  ort_ok(r->s->ort, ORT_CALL(r->s->ort, SET_TERMINATE, (void *))(r->options), "run", NULL);
+}
+
+/* given: inputs, then room for outputs; likewise their names. */
+static bool call(const Session *s, void *options, void **given, const char **names, Err *err) {
+  OrtStatus *status = ORT_CALL(s->ort, RUN, (void *, const void *, const char *const *, const void *const *, size_t, const char *const *, size_t, void **))(
+      s->handle, options, names, (const void *const *)given, (size_t)s->n_in, names + s->n_in, (size_t)s->n_out, given + s->n_in);
+  return ort_ok(s->ort, status, "run", err);
+}
+
+static bool call_limited(const Session *s, void **given, const char **names, Err *err) {
+  Run r = {.s = s, .limit = {.stop = terminate, .what = &r}};
+  if (!ort_ok(s->ort, ORT_CALL(s->ort, CREATE_RUN_OPTIONS, (void **))(&r.options), "run", err)) return false;
+  bool ok = limit_begin(&r.limit, s->timeout, err);
+  if (ok) {
+    ok = call(s, r.options, given, names, err);
+    if (limit_end(&r.limit)) ok = err_set(err, ERR_MODEL, "no answer within %.6g s", s->timeout);
+  }
+  ORT_VOID(s->ort, RELEASE_RUN_OPTIONS, (void *))(r.options);
+  return ok;
+}
+
 static bool run(const Session *s, Tensor *const *in, void **values, const char **names, Tensor **out, Err *err) {
   void **given = values, **got = values + s->n_in;
   for (int i = 0; i < s->n_in; i++) {
@@ -235,9 +263,7 @@ static bool run(const Session *s, Tensor *const *in, void **values, const char *
     if (!wrap(s, in[i], &s->in[i], &given[i], err)) return false;
   }
   for (int i = 0; i < s->n_out; i++) names[s->n_in + i] = s->out[i].name;
-  OrtStatus *status = ORT_CALL(s->ort, RUN, (void *, const void *, const char *const *, const void *const *, size_t, const char *const *, size_t, void **))(
-      s->handle, NULL, names, (const void *const *)given, (size_t)s->n_in, names + s->n_in, (size_t)s->n_out, got);
-  if (!ort_ok(s->ort, status, "run", err)) return false;
+  if (!(s->timeout > 0 ? call_limited(s, values, names, err) : call(s, NULL, values, names, err))) return false;
   for (int i = 0; i < s->n_out; i++) {
     if ((out[i] = unwrap(s, got[i], &s->out[i], err))) continue;
     while (i-- > 0) tensor_unref(out[i]), out[i] = NULL;
