@@ -1,6 +1,7 @@
 /* core.tensor and the type brink.Tensor: numbers in and out of networks.
  *   tensor.new(shape[, dtype[, values]])   values: a list, or one number for all; default 0
  *   tensor.from_bytes(bytes, shape[, dtype])
+ *   tensor.size(shape[, dtype]) -> bytes
  * t.shape t.dtype #t t[i], row-major and from 1. SPDX-License-Identifier: MIT */
 #include <string.h>
 
@@ -143,6 +144,17 @@ static void push_value(lua_State *L, const Tensor *t, size_t i) {
   }
 }
 
+/* size(shape[, dtype]) -> bytes that such a tensor has */
+static int f_shape_size(lua_State *L) {
+  int64_t dim[TENSOR_RANK_MAX];
+  int rank = check_shape(L, 1, dim);
+  size_t n = tensor_type_size(check_type(L, 2));
+  for (int i = 0; i < rank; i++)
+    if (__builtin_mul_overflow(n, (size_t)dim[i], &n)) return luaL_argerror(L, 1, "too large");
+  lua_pushinteger(L, (lua_Integer)n);
+  return 1;
+}
+
 /* t:at(i, j, ...) -> value; one index from 1 for each dimension */
 static int f_at(lua_State *L) {
   const Tensor *t = tensor_check(L, 1);
@@ -279,6 +291,12 @@ static int f_not_finite(lua_State *L) {
   return 2;
 }
 
+/* t:size() -> bytes */
+static int f_size(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)tensor_bytes(tensor_check(L, 1)));
+  return 1;
+}
+
 static int f_len(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)tensor_check(L, 1)->n);
   return 1;
@@ -316,10 +334,10 @@ static int f_index(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {{"at", f_at},           {"argmax", f_argmax},   {"bytes", f_bytes},   {"convert", f_convert}, {"reshape", f_reshape}, {"rows", f_rows},
-                                   {"not_finite", f_not_finite},
+                                   {"not_finite", f_not_finite}, {"size", f_size},
                                    {"sigmoid", f_sigmoid}, {"softmax", f_softmax}, {"topk", f_topk},     {"totable", f_totable}, {NULL, NULL}};
 static const luaL_Reg metamethods[] = {{"__gc", f_gc}, {"__len", f_len}, {"__tostring", f_tostring}, {NULL, NULL}};
-static const luaL_Reg funcs[] = {{"new", f_new}, {"from_bytes", f_from_bytes}, {NULL, NULL}};
+static const luaL_Reg funcs[] = {{"new", f_new}, {"from_bytes", f_from_bytes}, {"size", f_shape_size}, {NULL, NULL}};
 
 int open_tensor(lua_State *L) {
   bind_type(L, TENSOR, methods, metamethods);

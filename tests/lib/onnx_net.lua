@@ -1,11 +1,11 @@
 --- Writes small ONNX models, so that tests need no files: onnx_net.model{ inputs, outputs, nodes, initializers, metadata }.
 --   inputs, outputs: { { name, dtype, shape }, ... } (a dimension that is text is a symbol)
---   nodes: { { op, { inputs }, { outputs }, { attribute = integer | float | text | list } }, ... }
+--   nodes: { { op, { inputs }, { outputs }, { attribute = integer | float | text | list | { graph = as a model } } }, ... }
 --   initializers: { { name, dtype, shape, values }, ... }; external = { location } instead of values
 -- SPDX-License-Identifier: MIT
 local M = {}
 
-local TYPES = { f32 = { 1, "<f" }, u8 = { 2, "B" }, i64 = { 7, "<i8" }, f16 = { 10, "<I2" }, i32 = { 6, "<i4" } }
+local TYPES = { f32 = { 1, "<f" }, u8 = { 2, "B" }, i64 = { 7, "<i8" }, f16 = { 10, "<I2" }, i32 = { 6, "<i4" }, bool = { 9, "B" } }
 
 local function varint(v)
   local out = {}
@@ -41,11 +41,14 @@ local function tensor(t)
   return table.concat(out)
 end
 
+local graph
+
 local function attribute(name, v)
   local out = bytes(1, name)
   if math.type(v) == "integer" then return out .. uint(3, v) .. uint(20, 2) end
   if type(v) == "number" then return out .. float(2, v) .. uint(20, 1) end
   if type(v) == "string" then return out .. bytes(4, v) .. uint(20, 3) end
+  if v.graph then return out .. bytes(6, graph(v.graph)) .. uint(20, 5) end
   for _, x in ipairs(v) do out = out .. uint(8, x) end
   return out .. uint(20, 7)
 end
@@ -62,18 +65,22 @@ local function node(n)
   return table.concat(out)
 end
 
-function M.model(m)
-  local graph = {}
-  local function add(field, list, write) for _, x in ipairs(list or {}) do graph[#graph + 1] = bytes(field, write(x)) end end
+function graph(m)
+  local out = {}
+  local function add(field, list, write) for _, x in ipairs(list or {}) do out[#out + 1] = bytes(field, write(x)) end end
   add(1, m.nodes, node)
-  graph[#graph + 1] = bytes(2, "test")
+  out[#out + 1] = bytes(2, "test")
   add(5, m.initializers, tensor)
   add(11, m.inputs, value)
   add(12, m.outputs, value)
   add(13, m.inner, value)
+  return table.concat(out)
+end
+
+function M.model(m)
   local meta = {}
   for k, pair in ipairs(m.metadata or {}) do meta[k] = bytes(14, bytes(1, pair[1]) .. bytes(2, pair[2])) end
-  return uint(1, 8) .. bytes(7, table.concat(graph)) .. bytes(8, uint(2, m.opset or 13)) .. table.concat(meta)
+  return uint(1, 8) .. bytes(7, graph(m)) .. bytes(8, uint(2, m.opset or 13)) .. table.concat(meta)
 end
 
 --- The mean of each channel, then softmax if asked: as small as a classifier gets.
@@ -85,6 +92,25 @@ function M.means(shape, more)
     inputs = { { "picture", more.dtype or "f32", shape } }, outputs = { { "score", "f32", { shape[1], c } } },
     nodes = { { "ReduceMean", { "picture" }, { out }, { axes = { 2, 3 }, keepdims = 0 } }, more.softmax and { "Softmax", { "mean" }, { "score" }, { axis = 1 } } or nil },
     metadata = more.metadata,
+  }
+end
+
+--- The mean of each channel, in as many steps as the greatest sample times `steps` (a Loop): a net that takes as long as the
+-- picture says.
+function M.slow(shape, steps)
+  local body = {
+    inputs = { { "i", "i64", {} }, { "go", "bool", {} }, { "v", "f32", { 1, shape[2] } } },
+    outputs = { { "on", "bool", {} }, { "w", "f32", { 1, shape[2] } } },
+    nodes = { { "Identity", { "go" }, { "on" } }, { "Identity", { "v" }, { "w" } } },
+  }
+  return M.model {
+    inputs = { { "picture", "f32", shape } }, outputs = { { "score", "f32", { 1, shape[2] } } },
+    initializers = { { "steps", "f32", {}, { steps } }, { "yes", "bool", {}, { 1 } } },
+    nodes = {
+      { "ReduceMean", { "picture" }, { "mean" }, { axes = { 2, 3 }, keepdims = 0 } }, { "ReduceMax", { "picture" }, { "most" }, { keepdims = 0 } },
+      { "Mul", { "most", "steps" }, { "many" } }, { "Cast", { "many" }, { "count" }, { to = 7 } },
+      { "Loop", { "count", "yes", "mean" }, { "score" }, { body = { graph = body } } },
+    },
   }
 end
 

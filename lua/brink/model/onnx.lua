@@ -13,12 +13,16 @@
 --   optimize   the runtime's graph optimisation: 0, 1, 2, 99 (default)
 --   finite     true (default): outputs with NaN or infinities are failures
 --   runtime    the library to use, see brink.model.runtime
+--   timeout    seconds for one run, then it is a failure. The runtime is told to stop and does so between two operators
+--   isolate    true: the runtime in processes of its own (`workers` of them; default as many as runs at once), so that a crash
+--              is a failure too, and what does not stop in time (default 30 s) is killed
 --
 -- net:predict(image) -> label, confidence. net:run(image | tensor | { name = tensor }) -> the output tensors, in the model's
 -- order. Both run as jobs: many at once inside brink.map, on one session.
 -- SPDX-License-Identifier: MIT
 local core = require "brink.core"
 local identity = require "brink.identity"
+local isolated = require "brink.model.isolated"
 local map = require "brink.map"
 local nearest = require "brink.nearest"
 local output = require "brink.model.output"
@@ -30,7 +34,7 @@ local M = {}
 local Onnx = { __name = "brink.Model" }
 Onnx.__index = Onnx
 
-local FIELDS = { "onnx", "input", "output", "feeds", "batch", "intra_op", "providers", "optimize", "finite", "runtime" }
+local FIELDS = { "onnx", "input", "output", "feeds", "batch", "intra_op", "providers", "optimize", "finite", "runtime", "timeout", "isolate", "workers" }
 local FILE_MOST = 1 << 33
 
 local function say(format, ...) io.stderr:write("brink: ", format:format(...), "\n") end
@@ -45,10 +49,14 @@ local function check(given)
     if not known then error(("onnx: no field %s%s"):format(key, nearest.hint(key, FIELDS)), 0) end
   end
   if type(given.onnx) ~= "string" then error("onnx: a path expected, got " .. type(given.onnx), 0) end
-  for _, name in ipairs { "batch", "intra_op" } do
+  for _, name in ipairs { "batch", "intra_op", "workers" } do
     local v = given[name]
     if v ~= nil and (math.type(v) ~= "integer" or v < 1 or v > 1024) then error(("onnx: %s: %s, 1..1024 expected"):format(name, tostring(v)), 0) end
   end
+  local t = given.timeout
+  if t ~= nil and not (type(t) == "number" and t > 0 and t <= 1e6) then error(("onnx: timeout: %s, seconds in 0..1e6 expected"):format(tostring(t)), 0) end
+  if given.isolate ~= nil and type(given.isolate) ~= "boolean" then error("onnx: isolate: true or false expected, got " .. tostring(given.isolate), 0) end
+  if given.workers and not given.isolate then error("onnx: workers: only with isolate = true", 0) end
   local o = given.optimize
   if o ~= nil and o ~= 0 and o ~= 1 and o ~= 2 and o ~= 99 then error(("onnx: optimize: %s; 0, 1, 2 or 99 expected"):format(tostring(o)), 0) end
 end
@@ -125,7 +133,7 @@ local function batch_session(rt, bytes, opts, single)
   if not free then return nil end
   local copy = {}
   for key, v in next, opts do copy[key] = v end
-  copy.bytes, copy.path = free, nil
+  copy.bytes, copy.path, copy.freed = free, nil, true
   local s = rt:session(copy)
   if s and batches(s) then return s end
   return nil
@@ -188,6 +196,13 @@ local function prepare_input(self, given, info)
   return true
 end
 
+-- The runtime: in this process, or where it can do no harm.
+local function runtime_of(given)
+  if not given.isolate then return runtime.open(given.runtime) end
+  local workers = given.workers or math.max(1, core.async.threads() // (given.intra_op or 1))
+  return isolated.open(given.runtime, { workers = workers, timeout = given.timeout or 30, start_timeout = 60 })
+end
+
 local function read_model(path)
   local bytes, message, code = core.file.read(path, FILE_MOST)
   if not bytes then return nil, message, code end
@@ -209,9 +224,10 @@ function M.open(given)
   others, message, code = external(info, path)
   if not others then return nil, message, code end
   local rt
-  rt, message, code = runtime.open(given.runtime)
+  rt, message, code = runtime_of(given)
   if not rt then return nil, ("%s: %s"):format(path, message), code end
-  local opts = { label = path, intra_op = given.intra_op, optimize = given.optimize, providers = given.providers }
+  local opts = { label = path, file = path, hash = core.file.hash_text(bytes), intra_op = given.intra_op, optimize = given.optimize,
+    providers = given.providers, timeout = given.timeout }
   if #info.external > 0 then opts.path = path else opts.bytes = bytes end
   local session
   session, message, code = session_of(rt, opts)
@@ -252,6 +268,7 @@ end
 function Onnx:prepare_batch(bytes, opts)
   local session = #self.inputs == 1 and self.picture and opts.bytes and batch_session(self.runtime, bytes, opts, self.session)
   if session then
+    if session ~= self.session then self:close() end
     self.session = session
   else
     say("%s: takes one picture at a time: batch = %d means as many single runs", self.path, self.batch)
@@ -261,6 +278,10 @@ function Onnx:prepare_batch(bytes, opts)
     return (map.map(images, function(image) return table.pack(self:answer(image)) end))
   end
 end
+
+--- End the processes of an isolated model. A model that is dropped ends them as well.
+function Onnx:close() if self.session.close then self.session:close() end end
+Onnx.__close = Onnx.close
 
 --- One picture: label, confidence; or nil, message, code.
 function Onnx:answer(image)

@@ -207,4 +207,22 @@ function M.new(given, value)
   return core.preprocess.new(full), full
 end
 
+--- Pictures made ready by `prep` as one tensor with as many rows, and the list of their maps; or nil, message when they do not
+-- come out alike.
+function M.stack(prep, images)
+  local bytes, maps, shape, dtype = {}, {}, nil, nil
+  for k, image in ipairs(images) do
+    local tensor, map = prep:apply(image)
+    if not tensor then return nil, map end
+    if #images == 1 then return tensor, { map } end
+    if shape and shape_text(tensor.shape) ~= shape_text(shape) then
+      return nil, "batch: pictures of one size expected when the input's size is not declared"
+    end
+    shape, dtype = tensor.shape, tensor.dtype
+    bytes[k], maps[k] = tensor:bytes(), map
+  end
+  shape[1] = #images
+  return core.tensor.from_bytes(table.concat(bytes), shape, dtype), maps
+end
+
 return M

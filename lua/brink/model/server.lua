@@ -216,11 +216,9 @@ end
 --- Is every number finite? Else the reason.
 local function finite(name, tensor)
   if tensor.texts or not tensor.dtype:find "^f" then return true end
-  for k = 1, #tensor do
-    local v = tensor[k]
-    if v ~= v or v == math.huge or v == -math.huge then return nil, ("output %s: value %d is %s"):format(name, k, tostring(v)) end
-  end
-  return true
+  local n, first = tensor:not_finite()
+  if n == 0 then return true end
+  return nil, ("output %s: value %d is %s"):format(name, first, tostring(tensor[first]))
 end
 
 --- Name -> tensor (or { texts, shape }) and the names in order; or nil, message.
@@ -376,17 +374,9 @@ end
 
 --- Pictures in one request, or nil when that fails.
 function Server:answer_together(images)
-  local bytes, maps, shape, dtype = {}, {}, nil, nil
-  for k, image in ipairs(images) do
-    local tensor, prep_map = self.prep:apply(image)
-    if not tensor then return nil end
-    local text = preprocess.shape_text(tensor.shape)
-    if shape and text ~= preprocess.shape_text(shape) then return nil end
-    shape, dtype = tensor.shape, tensor.dtype
-    bytes[k], maps[k] = tensor:bytes(), prep_map
-  end
-  shape[1] = #images
-  local out, names = infer(self, tensors_for(self, core.tensor.from_bytes(table.concat(bytes), shape, dtype)))
+  local tensor, maps = preprocess.stack(self.prep, images)
+  if not tensor then return nil end
+  local out, names = infer(self, tensors_for(self, tensor))
   local list = out and ordered(self, out, names)
   if not list then return nil end
   local found = {}
