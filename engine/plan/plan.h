@@ -31,6 +31,6 @@ Image *plan_run(const Plan *p, const Image *in, bool fuse, Err *err);
 bool plan_warp(const Plan *p, int w, int h, Warp *out, Err *err);
 
 /* Bumped whenever a primitive's output changes: part of every result's identity. */
-enum { PLAN_RESULT_VERSION = 1 };
+enum { PLAN_RESULT_VERSION = 2 };
 
 #endif

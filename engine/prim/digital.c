@@ -75,7 +75,9 @@ static Image *jpeg_apply(const Step *s, const Image *in, Err *err) {
 }
 
 /* downscale { factor, up } and pixelate { size }: means over cells of `factor` pixels that lie where they lie, whole
- * pixels or not, and then the cells drawn at full size again. So 1.01 already does a little, and 1 nothing at all. */
+ * pixels or not, and then the cells drawn at full size again. Cells of hardly more than a pixel drift against the
+ * pixels and blur half of them whatever their size, so below 2 the result is mixed with the picture, factor - 1 of
+ * it: 1.01 does a little, and 1 nothing at all. */
 
 /* One axis of n pixels and cells of f pixels. */
 typedef struct Axis {
@@ -169,7 +171,8 @@ static void cells_fill(float *small, float *line, const Image *in, const Axis *a
   }
 }
 
-static void cells_draw(Image *out, const float *small, float *line, const Axis *across, const Axis *down) {
+/* share: of the cells; the rest is the picture itself. line: five rows. */
+static void cells_draw(Image *out, const Image *in, const float *small, float *line, const Axis *across, const Axis *down, float share) {
   int colours = image_colours(out), held[2] = {-1, -1}; /* rows of cells that the two lines hold */
   size_t n = (size_t)out->w * (size_t)colours;
   for (int y = 0; y < out->h; y++) {
@@ -180,7 +183,13 @@ static void cells_draw(Image *out, const float *small, float *line, const Axis *
       held[j & 1] = j;
     }
     mix_rows(line + 2 * n, line + (size_t)(a & 1) * n, line + (size_t)(b & 1) * n, down->mix[y], n);
-    colours_store(image_row(out, y), line + 2 * n, out->type, out->c, colours, 0, n);
+    const float *drawn = line + 2 * n;
+    if (share < 1.0f) {
+      colours_load(line + 3 * n, image_row(in, y), in->type, in->c, colours, 0, n);
+      mix_rows(line + 4 * n, line + 3 * n, drawn, share, n);
+      drawn = line + 4 * n;
+    }
+    colours_store(image_row(out, y), drawn, out->type, out->c, colours, 0, n);
   }
 }
 
@@ -193,12 +202,12 @@ static Image *through_cells(const Image *in, double factor, bool linear, Err *er
   if (ok) {
     size_t colours = (size_t)image_colours(in);
     small = mem_calloc((size_t)across.cells * colours * (size_t)down.cells, sizeof *small);
-    line = mem_alloc((size_t)in->w * colours, 3 * sizeof *line);
+    line = mem_alloc((size_t)in->w * colours, 5 * sizeof *line);
     ok = (small && line) || err_memory(err);
   }
   if (ok) {
     cells_fill(small, line, in, &across, &down);
-    cells_draw(out, small, line, &across, &down);
+    cells_draw(out, in, small, line, &across, &down, factor < 2 ? (float)(factor - 1) : 1.0f);
   } else {
     image_unref(out);
     out = NULL;
@@ -220,8 +229,8 @@ const Prim PRIM_DIGITAL[] = {
      .params = {{.name = "quality", .type = PARAM_NUM, .lo = 1, .hi = 100, .def = NAN, .unit = "1..100", .doc = "of libjpeg, to the nearest whole number; 100 is near the original but not it"},
                 {.name = "chroma_420", .type = PARAM_BOOL, .lo = 0, .hi = 1, .def = 1, .unit = "", .doc = "colour at half resolution"}}},
     {.name = "downscale", .doc = "make smaller (means) and as large as before again", .source = "", .kind = PRIM_AREA, .apply = downscale_apply,
-     .params = {{.name = "factor", .type = PARAM_NUM, .lo = 1, .hi = 4096, .def = NAN, .unit = "times", .doc = "smaller by; any number"},
+     .params = {{.name = "factor", .type = PARAM_NUM, .lo = 1, .hi = 4096, .def = NAN, .unit = "times", .doc = "smaller by; any number, below 2 mixed in by degrees"},
                 {.name = "up", .type = PARAM_ENUM, .lo = 0, .hi = 1, .def = 0, .unit = "", .doc = "how it is enlarged", .choices = up_choices}}},
     {.name = "pixelate", .doc = "draw in large pixels", .source = "", .kind = PRIM_AREA, .apply = pixelate_apply,
-     .params = {{.name = "size", .type = PARAM_NUM, .lo = 1, .hi = 4096, .def = NAN, .unit = "px", .doc = "side of a large pixel; any number"}}},
+     .params = {{.name = "size", .type = PARAM_NUM, .lo = 1, .hi = 4096, .def = NAN, .unit = "px", .doc = "side of a large pixel; any number, below 2 mixed in by degrees"}}},
     {0}};

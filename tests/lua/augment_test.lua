@@ -140,6 +140,26 @@ for _, row in ipairs(rows) do
     end
   end)
 
+  t.test(row.name .. ": both sides turn at the same intensity", function()
+    for _, name in ipairs(row.signed and row.param_names or {}) do
+      local p = row.params[name]
+      if p.minus and p.minus + p.full == 2 * p.off then
+        for k = 1, 100 do t.near(row:at(-k / 100)[name] + row:at(k / 100)[name], 2 * p.off, 1e-9, name .. " at " .. k / 100) end
+      end
+    end
+  end)
+
+  t.test(row.name .. ": a picture twice as large is changed alike, unless the row says why not", function()
+    local large = picture.draw(288, 216):run { { op = "gaussian", sigma = 3 } }
+    local small, far = large:resize(144, 108), 0
+    for _, side in ipairs(sides(row)) do
+      local a, b = apply(small, row, 0.75 * side), apply(large, row, 0.75 * side):resize(144, 108)
+      a = row.changes_size and a:resize(144, 108) or a
+      far = math.max(far, math.abs(b:distance(small) / a:distance(small) - 1))
+    end
+    t.ok(row.per_pixel or far < 0.25, ("the effect differs by %.2f of itself"):format(far))
+  end)
+
   t.test(row.name .. ": the catalogue entry is complete", function()
     t.ok(#row.doc > 10, "doc")
     for _, name in ipairs(row.param_names) do t.ok(row.params[name].lo <= row.params[name].hi) end

@@ -213,6 +213,27 @@ t.test("the first tick of every row is small beside its end", function()
   end
 end)
 
+t.test("pixels hardly larger than before change hardly anything", function()
+  local image = picture.draw(256, 192):run { { op = "gaussian", sigma = 0.8 } }
+  for _, name in ipairs { "Downscale", "Pixelate" } do
+    local last, end_ = 0, apply(image, name, 1):distance(image)
+    for k = 1, 10 do
+      local far = apply(image, name, k / 50):distance(image)
+      t.ok(far >= last - 0.01 * end_, name .. " falls at " .. k / 50) -- cells lie otherwise to the pixels at each size
+      last = far
+    end
+    t.ok(apply(image, name, 0.05):distance(image) < 0.02 * end_, name .. " begins with a step")
+  end
+end)
+
+t.test("the untouched picture is an object of its own: closing one leaves the other", function()
+  local image = flat(10, 20, 30)
+  local same <close> = augment.apply(image, { Brighten = 0 })
+  t.ok(same:equal(image))
+  same:close()
+  t.eq({ image:pixel(0, 0) }, { 10, 20, 30 })
+end)
+
 t.test("Perspective never folds, whatever is drawn, up to its legal limit", function()
   local image = brink.core.image.new(16, 12, 3, "u8", 90)
   for k = 1, 300 do

@@ -25,11 +25,12 @@ return function(augmentation)
   augmentation {
     name = "ZoomBlur", family = "blur", weight = 0.5,
     doc = "The camera moved forward: average over zoomed copies.", source = "Hendrycks & Dietterich 2019",
-    params = { amount = { unit = "of the zoom", off = 0, full = 0.5, lo = 0, hi = 1, law = 1.5 } },
+    params = { amount = { unit = "of the size", doc = "by which the largest of the copies exceeds the picture", off = 0, full = 0.5, lo = 0, hi = 1, law = 1.5 } },
     plan = function(p) return { { op = "zoom_blur", amount = p.amount } } end,
   }
   augmentation {
     name = "GlassBlur", family = "blur", weight = 0.5, conflicts = { "GaussianBlur", "MotionBlur", "Defocus", "ZoomBlur" },
+    per_pixel = "it is made of single pixels, the reach alone is relative",
     doc = "Behind frosted glass: every pixel shows one near it.", source = "Hendrycks & Dietterich 2019",
     params = { reach = { unit = "of short side", off = 0, full = 0.06, lo = 0, hi = 0.25 } },
     plan = function(p, ctx) return { { op = "glass", reach = p.reach * ctx.short_side, key = ctx.rng:key() } } end,

@@ -19,6 +19,7 @@ return function(augmentation)
   }
   augmentation {
     name = "JPEG", family = "digital", weight = 0.5,
+    per_pixel = "blocks of 8 pixels, colours of 16",
     doc = "Compress as a JPEG file of this quality and read it back.", source = "Hendrycks & Dietterich 2019",
     params = { quality = { unit = "of 100", whole = true, off = 100, full = 2, lo = 1, hi = 100, law = "geometric" } },
     plan = function(p) return { { op = "jpeg", quality = p.quality } } end,

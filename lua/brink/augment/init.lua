@@ -242,7 +242,6 @@ end
 function M.apply(image, given, opts)
   opts = opts or {}
   local list, applied = M.compose(given, image, opts.seed, opts.sample, opts.draw, opts.label)
-  if #list == 0 then return image, applied end
   return image:run(list), applied
 end
 

@@ -32,7 +32,8 @@ M.raise = raise
 
 local ROW_FIELDS = {
   name = "string", family = "string", aliases = "list", doc = "string", source = "string", params = "table",
-  weight = "number", conflicts = "list", signed = "boolean", not_monotone = "string", changes_size = "string", discrete = "boolean", plan = "function",
+  weight = "number", conflicts = "list", signed = "boolean", discrete = "boolean",
+  not_monotone = "string", changes_size = "string", per_pixel = "string", plan = "function",
 }
 local PARAM_FIELDS = {
   unit = "string", doc = "string", off = "number", full = "number", minus = "number", value = "number",
@@ -88,7 +89,8 @@ local function check_fields(fail, prefix, t, fields, names)
   end
 end
 
-local function whole(v) return math.floor(v + 0.5) end
+-- Halves go away from 0, so that both sides of a signed row turn at the same intensity.
+local function whole(v) return v < 0 and -math.floor(0.5 - v) or math.floor(v + 0.5) end
 
 --- Share of the way at t = |i| in (0,1).
 local function along(law, t)
@@ -197,8 +199,8 @@ function M.new(given, fail)
   for _, a in ipairs(given.aliases or {}) do check_name("aliases", a) end
   local row = setmetatable({
     name = given.name, family = given.family or "own", doc = given.doc or "", source = given.source or "",
-    weight = given.weight or 1, signed = given.signed or false, not_monotone = given.not_monotone,
-    changes_size = given.changes_size, discrete = given.discrete or false,
+    weight = given.weight or 1, signed = given.signed or false, discrete = given.discrete or false,
+    not_monotone = given.not_monotone, changes_size = given.changes_size, per_pixel = given.per_pixel,
     aliases = table.move(given.aliases or {}, 1, #(given.aliases or {}), 1, {}),
     conflicts = table.move(given.conflicts or {}, 1, #(given.conflicts or {}), 1, {}),
     params = {}, param_names = sorted_keys(given.params), make = given.plan,

@@ -21,7 +21,7 @@ return function(augmentation)
   }
   augmentation {
     name = "Contrast", family = "tone", weight = 0.5, conflicts = { "Decontrast" },
-    doc = "More contrast about the picture's mean, which stays.",
+    doc = "More contrast about the picture's mean, which stays where nothing clips.",
     params = { factor = { unit = "times", off = 1, full = 8, lo = 1, hi = 20, law = "geometric" } },
     plan = function(p) return { { op = "contrast", gain = p.factor } } end,
   }

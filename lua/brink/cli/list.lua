@@ -13,7 +13,7 @@ local M = {
   doc = "Show the augmentations: what each does, its parameters, and how they follow the intensity.",
   details = "Without a name: a table of all. With names: each in detail.",
   options = { (options.common "recipe"), { name = "markdown", type = "flag", doc = "a page of tables" }, (options.common "json") },
-  json = { { "augmentations", "list of { name, family, aliases, doc, source, weight, conflicts, signed, discrete, not_monotone, changes_size, params = { { name, unit, doc, off, full, minus, fixed, lo, hi, law, whole } } }" } },
+  json = { { "augmentations", "list of { name, family, aliases, doc, source, weight, conflicts, signed, discrete, not_monotone, changes_size, per_pixel, params = { { name, unit, doc, off, full, minus, fixed, lo, hi, law, whole } } }" } },
   examples = {
     { "brink list" },
     { "brink list GaussianBlur Hue" },
@@ -60,6 +60,7 @@ function M.detail(row)
   add("  intensity %s, weight %s", side_text(row), num(row.weight))
   if #row.conflicts > 0 then add("  never together with: %s", table.concat(row.conflicts, ", ")) end
   if row.changes_size then add("  changes the size: %s", row.changes_size) end
+  if row.per_pixel then add("  not relative to the size: %s", options.wrap(row.per_pixel, 60, 4)) end
   if row.not_monotone then add("  does not grow steadily: %s", options.wrap(row.not_monotone, 60, 4)) end
   for _, name in ipairs(row.param_names) do
     local p = row.params[name]
@@ -76,6 +77,7 @@ local function notes_of(row)
   local out = { (row.doc:gsub("%.$", "")) }
   if row.not_monotone then out[#out + 1] = "does not grow steadily: " .. row.not_monotone end
   if row.changes_size then out[#out + 1] = "changes the size: " .. row.changes_size end
+  if row.per_pixel then out[#out + 1] = "not relative to the size: " .. row.per_pixel end
   if #row.conflicts > 0 then out[#out + 1] = "never with " .. table.concat(row.conflicts, ", ") end
   if #row.aliases > 0 then out[#out + 1] = "also called " .. table.concat(row.aliases, ", ") end
   if row.source ~= "" then out[#out + 1] = "source: " .. row.source end
@@ -112,7 +114,7 @@ function M.describe(row)
       lo = p.lo, hi = p.hi, law = rows.law_text(p), whole = p.whole }
   end
   return { name = row.name, family = row.family, aliases = core.json.array(row.aliases), doc = row.doc, source = row.source,
-    weight = row.weight, conflicts = core.json.array(row.conflicts), signed = row.signed, discrete = row.discrete, not_monotone = row.not_monotone, changes_size = row.changes_size, params = params }
+    weight = row.weight, conflicts = core.json.array(row.conflicts), signed = row.signed, discrete = row.discrete, not_monotone = row.not_monotone, changes_size = row.changes_size, per_pixel = row.per_pixel, params = params }
 end
 
 function M.run(values, operands)
