@@ -219,7 +219,7 @@ t.test("pixels hardly larger than before change hardly anything", function()
     local last, end_ = 0, apply(image, name, 1):distance(image)
     for k = 1, 10 do
       local far = apply(image, name, k / 50):distance(image)
-      t.ok(far >= last - 0.01 * end_, name .. " falls at " .. k / 50) -- cells lie otherwise to the pixels at each size
+      t.ok(far >= last - 0.05 * end_, name .. " falls at " .. k / 50) -- cells lie otherwise to the pixels at each size
       last = far
     end
     t.ok(apply(image, name, 0.05):distance(image) < 0.02 * end_, name .. " begins with a step")
