@@ -2,8 +2,17 @@
 # Bring ONNX Runtime, which models in ONNX files need, into the user's cache where the program looks for it. From PyPI by
 # pip, else from npm. There already: silent and quick. Not to be had: one line on standard error, tried again after a
 # day; nothing else needs it. BRINK_ONNXRUNTIME=skip turns it off. SPDX-License-Identifier: MIT
-cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/brink
+# `cache` as an argument: only say which folder that is.
 have() { command -v "$1" >/dev/null 2>&1; }
+# as lua/brink/cache.lua: the cache of the user, whatever HOME is; else a folder that is the user's alone
+home=${HOME:-$(getent passwd "$(id -u)" 2>/dev/null | cut -d : -f 6)}
+cache=${XDG_CACHE_HOME:-${home:-/dev/null}/.cache}/brink
+if ! mkdir -p "$cache" 2>/dev/null || { [ ! -w "$cache" ] && [ ! -d "$cache/onnxruntime" ]; }; then
+  spare=${TMPDIR:-/tmp}/brink-$(id -u)
+  mkdir -m 700 "$spare" 2>/dev/null
+  if [ -d "$spare" ] && [ ! -L "$spare" ] && [ -O "$spare" ]; then cache=$spare; fi
+fi
+[ "$1" = cache ] && echo "$cache" && exit 0
 there() {
   [ -n "$ONNXRUNTIME_LIB" ] && return 0
   ls "$cache"/onnxruntime/onnxruntime/capi/libonnxruntime.so.* >/dev/null 2>&1 && return 0
@@ -15,7 +24,7 @@ there() {
 there && exit 0
 failed=$cache/onnxruntime.failed
 [ -n "$(find "$failed" -mtime -1 2>/dev/null)" ] && exit 0
-mkdir -p "$cache" 2>/dev/null || { echo "brink: ONNX Runtime not installed: cannot write $cache" >&2; exit 0; }
+[ -w "$cache" ] || { echo "brink: ONNX Runtime not installed: cannot write $cache" >&2; exit 0; }
 
 from_pip() {
   for python in python3 /usr/bin/python3; do

@@ -221,6 +221,15 @@ bool file_mkdirs(const char *path, Err *err) {
   return ok;
 }
 
+bool file_private(const char *path, Err *err) {
+  struct stat st;
+  if ((refuse() || mkdir(path, 0700)) && errno != EEXIST) return err_errno(err, path, "make the folder");
+  if (lstat(path, &st)) return err_errno(err, path, "look at it");
+  if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid()) return err_set(err, ERR_IO, "%s: not a folder of this user", path);
+  if (st.st_mode & 022) return err_set(err, ERR_IO, "%s: others may write there", path);
+  return true;
+}
+
 bool file_sync(const char *path, Err *err) {
   int fd = open_retry(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
   if (fd < 0) return err_errno(err, path, "open it");

@@ -28,6 +28,10 @@ bool file_write(const char *path, const void *data, size_t n, bool durable, Err 
 /* Make the folder and its parents; existing is fine. */
 bool file_mkdirs(const char *path, Err *err);
 
+/* Make one folder that this user alone may enter; existing is fine when it is a folder of this user's and no link, and
+ * closed to the writing of others. */
+bool file_private(const char *path, Err *err);
+
 /* Names in a folder in bytewise order, without . and .. ; each callback false stops (and is not an error). */
 typedef bool (*FileVisit)(void *data, const char *name);
 bool file_list(const char *dir, FileVisit visit, void *data, Err *err);

@@ -1,7 +1,9 @@
 /* core.file: the file layer for Lua. Failures are nil, message, code.
  * SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <fcntl.h>
@@ -71,6 +73,28 @@ static int f_write(lua_State *L) {
 static int f_mkdirs(lua_State *L) {
   Err err = {0};
   return done(L, file_mkdirs(luaL_checkstring(L, 1), &err), &err);
+}
+
+/* private(path) -> true; a folder for this user alone */
+static int f_private(lua_State *L) {
+  Err err = {0};
+  return done(L, file_private(luaL_checkstring(L, 1), &err), &err);
+}
+
+/* user() -> number of the user this runs as */
+static int f_user(lua_State *L) { return lua_pushinteger(L, (lua_Integer)geteuid()), 1; }
+
+/* cache() -> where this user's cache of brink's is, made or not: below $XDG_CACHE_HOME, $HOME, else the home that the
+ * system's list of users has; nil without any */
+static int f_cache(lua_State *L) {
+  const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+  if (cache && *cache) return lua_pushfstring(L, "%s/brink", cache), 1;
+  if (!home || !*home) {
+    struct passwd *user = getpwuid(geteuid());
+    home = user ? user->pw_dir : NULL;
+  }
+  if (!home || !*home) return lua_pushnil(L), 1;
+  return lua_pushfstring(L, "%s/.cache/brink", home), 1;
 }
 
 static bool collect(void *data, const char *name) { return buf_append(data, name, strlen(name) + 1); }
@@ -258,7 +282,8 @@ int open_file(lua_State *L) {
   static const luaL_Reg funcs[] = {{"info", f_info},       {"read", f_read},     {"write", f_write},   {"mkdirs", f_mkdirs},
                                    {"list", f_list},       {"remove", f_remove}, {"rename", f_rename}, {"hash", f_hash},
                                    {"hash_text", f_hash_text}, {"appender", f_appender}, {"lock", f_lock},
-                                   {"sync", f_sync_paths}, {"truncate", f_truncate}, {NULL, NULL}};
+                                   {"sync", f_sync_paths}, {"truncate", f_truncate}, {"private", f_private},
+                                   {"user", f_user}, {"cache", f_cache}, {NULL, NULL}};
   bind_type(L, BUF, NULL, buf_meta);
   bind_type(L, APPENDER, appender, appender_meta);
   bind_type(L, LOCK, lock, lock_meta);

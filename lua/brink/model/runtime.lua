@@ -2,6 +2,7 @@
 --- the cache, an installed pip package (onnxruntime), an installed npm package (onnxruntime-node). The first that loads.
 -- SPDX-License-Identifier: MIT
 local core = require "brink.core"
+local cache = require "brink.cache"
 local file = core.file
 
 local M = {}
@@ -33,19 +34,14 @@ local function npm(out, modules)
   end
 end
 
---- The folder where set-up puts things that are not the system's.
-function M.cache()
-  local base = os.getenv "XDG_CACHE_HOME"
-  if not base or base == "" then base = (os.getenv "HOME" or "") .. "/.cache" end
-  return base .. "/brink"
-end
-
 --- Places to look, best first: names for the system's search, then files.
 function M.candidates()
   local out = { "libonnxruntime.so.1", "libonnxruntime.so" }
   local home = os.getenv "HOME" or ""
-  pip(out, M.cache() .. "/onnxruntime")
-  npm(out, M.cache() .. "/node_modules")
+  for _, folder in ipairs(cache.folders()) do
+    pip(out, folder .. "/onnxruntime")
+    npm(out, folder .. "/node_modules")
+  end
   for _, variable in ipairs { "VIRTUAL_ENV", "CONDA_PREFIX" } do
     local at = os.getenv(variable)
     if at and at ~= "" then pip_of(out, at .. "/lib") end
