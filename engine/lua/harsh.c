@@ -34,6 +34,22 @@ static void *gated(void *ud, void *old, size_t had, size_t wanted) {
   return gate.next(gate.ud, old, had, wanted);
 }
 
+static void install(lua_State *L) {
+  if (gate.next) return;
+  gate.next = lua_getallocf(L, &gate.ud);
+  lua_setallocf(L, gated, NULL);
+}
+
+void harsh_fail_at(lua_State *L, uint64_t k, bool sticky) {
+  install(L);
+  gate.grown = 0;
+  gate.fail_at = k;
+  gate.sticky = sticky;
+  gate.again = false;
+}
+
+uint64_t harsh_count(void) { return gate.grown; }
+
 void harsh_memory(lua_State *L) {
   const char *collect = getenv("BRINK_GC"), *fail = getenv("BRINK_FAIL_LUA");
   if (!(collect && *collect) && !(fail && *fail)) return;
@@ -46,6 +62,5 @@ void harsh_memory(lua_State *L) {
     gate.fail_at = strtoull(fail, &end, 10);
     gate.sticky = *end == '+';
   }
-  gate.next = lua_getallocf(L, &gate.ud);
-  lua_setallocf(L, gated, NULL);
+  install(L);
 }

@@ -3,6 +3,9 @@
 #ifndef BRINK_LUA_HARSH_H
 #define BRINK_LUA_HARSH_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include <lua.h>
 
 /* What the environment asks for, else nothing:
@@ -10,5 +13,9 @@
  *                    collection (BRINK_GC=N: every N-th)
  * BRINK_FAIL_LUA=K   the K-th allocation from here on fails; K+: it and all after it */
 void harsh_memory(lua_State *L);
+
+/* The k-th allocation from now on fails, sticky: and all after it; 0: none. harsh_count: how many were asked for since. */
+void harsh_fail_at(lua_State *L, uint64_t k, bool sticky);
+uint64_t harsh_count(void);
 
 #endif

@@ -1,5 +1,5 @@
 # A search and a synthesis killed at many points and gone on with give the bytes of the undisturbed run, whatever the number
-# of threads. The points are the N-th call of a system call where strace is there, else moments.
+# of threads. The points are calls that change the disk, spread over the whole run, where strace is there, else moments.
 # SPDX-License-Identifier: MIT
 . tests/lib/tap.sh
 exec 2>/dev/null # the shell's own words about killed children
@@ -30,19 +30,33 @@ for what in search synth; do
 done
 
 seed=20240607
-random() { seed=$(((seed * 1103515245 + 12345) % 2147483648)); echo $((1 + seed / 65536 % $1)); }
-if can_trace; then how="strace"; else how="moments"; note "no strace: killed at moments"; fi
+random() { seed=$(((seed * 1103515245 + 12345) % 2147483648)) r=$((1 + seed / 65536 % $1)); } # 1..N, in $r: a subshell would draw the same each time
+calls=write,pwrite64,fsync,fdatasync,rename,linkat,unlink,mkdir
+# calls_of WHAT: "call n" a line, in the order in which the first thread of an undisturbed run does them
+calls_of() {
+  $1 count "2" strace -f -qq -o "$tmp/trace" -e trace=$calls
+  rm -rf "$tmp/count"
+  awk 'NR == 1 { first = $1 } $1 == first && match($2, /^[a-z0-9]+\(/) { call = substr($2, 1, RLENGTH - 1); print call, ++n[call] }' "$tmp/trace"
+}
+if can_trace; then how=strace; else how=moments; note "no strace: killed at moments"; fi
 for what in search synth; do
-  want=$(result ${what}1) killed=0 bad=
+  want=$(result ${what}1) killed=0 bad= total=0
+  if [ $how = strace ]; then
+    calls_of $what >"$tmp/points"
+    total=$(wc -l <"$tmp/points")
+    if [ "$total" -ge 20 ]; then pass "$what: has points to be killed at"; else fail "$what: has points to be killed at" "$total"; fi
+  fi
   for k in $(seq 20); do
     dir=cut$what$k threads=$((k % 3 == 0 ? 8 : k % 3))
-    # two kills, then the end
+    # one kill in the k-th twentieth of the run, another early in the run that goes on, then the end
     for round in 1 2; do
       if [ $how = strace ]; then
-        call=$(sed -n "$(random 5)p" <<<$'write\npwrite64\nfsync\nfdatasync\nrename')
-        $what $dir $threads strace -f -qq -o /dev/null -e trace="$call" -e inject="$call":signal=KILL:when="$(random 30)"
+        if [ $round = 1 ]; then random $((total / 20)); at=$(((k - 1) * total / 20 + r)); else random $((total / 3)); at=$r; fi
+        read -r call n < <(sed -n "${at}p" "$tmp/points")
+        $what $dir $threads strace -f -qq -o /dev/null -e trace="$call" -e inject="$call":signal=KILL:when="$n"
       else
-        $what $dir $threads timeout -s KILL "0.$(random 40)"
+        random 40
+        $what $dir $threads timeout -s KILL "0.$(printf %02d "$r")"
       fi
       rc=$?
       case $rc in 137) killed=$((killed + 1)) ;; 0) ;; *) bad="$bad $k:$rc" ;; esac
@@ -51,8 +65,9 @@ for what in search synth; do
     [ "$(result $dir)" = "$want" ] || bad="$bad $k:differs"
     rm -rf "${tmp:?}/$dir"
   done
-  note "$what: killed $killed times in 40 starts"
+  note "$what: killed $killed times in 40 starts, of $total points"
   same "$what: killed at 20 random points and resumed, byte-equal" "$bad" ""
+  if [ $how = strace ]; then ok "$what: most starts were killed ($killed of 40)" test $killed -ge 26; fi
 done
 
 # SIGINT: 130, and the same command goes on
