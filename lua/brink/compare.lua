@@ -15,13 +15,15 @@ local confidence = require "brink.search.confidence"
 local core = require "brink.core"
 local curve = require "brink.curve"
 local nearest = require "brink.nearest"
+local progress = require "brink.progress"
+local shown = require "brink.shown"
 
 local M = {}
 
 local Comparison = { __name = "brink.Comparison" }
 Comparison.__index = Comparison
 
-local OPTIONS = { "replicates", "seed", "names", "trust_errors" }
+local OPTIONS = { "replicates", "seed", "names", "trust_errors", "progress" }
 local REPLICATES = 500
 local ALPHA = 0.05
 
@@ -388,20 +390,29 @@ local function build(run)
     clean = clean(run), settings = { onset = run.a.analysis.settings.onset, break_at = run.a.analysis.settings.break_at, replicates = run.replicates,
       seed = run.seed, label_free = run.a.analysis.settings.label_free }, models = {}, left_out = #run.samples - #run.base.numbers }, Comparison)
   for k, s in ipairs { run.a, run.b } do out.models[k] = tostring((s.analysis.identity or {}).model) end
-  local others = {}
+  local others, shared = {}, 0
   for _, c in ipairs(run.b.analysis.curves) do others[key(c)] = c end
+  for _, c in ipairs(run.a.analysis.curves) do shared = shared + (others[key(c)] and 1 or 0) end
+  local bar = progress.new("sides", shared, { quiet = not run.opts.progress })
   for _, c in ipairs(run.a.analysis.curves) do
     local o = others[key(c)]
     others[key(c)] = nil
-    if o then out.sides[#out.sides + 1] = compare_side(run, c, o) else out.only_a[#out.only_a + 1] = c.name .. c.side end
+    if o then
+      out.sides[#out.sides + 1] = compare_side(run, c, o)
+      bar:add()
+    else
+      out.only_a[#out.only_a + 1] = c.name .. c.side
+    end
   end
   for _, c in ipairs(run.b.analysis.curves) do if others[key(c)] then out.only_b[#out.only_b + 1] = c.name .. c.side end end
+  bar:done()
   if #out.sides == 0 then refuse("%s and %s have no augmentation in common", run.names[1], run.names[2]) end
   return out
 end
 
 --- Compare two studies (brink.study.open). opts: replicates (500), seed (1) of the draws, names = { text, text } of the two
--- (default: their files' names), trust_errors (false; true: although the error functions differ).
+-- (default: their files' names), trust_errors (false; true: although the error functions differ), progress (false; true: a bar on
+-- standard error).
 --
 -- Returns a table { names, n, clean = { a, b, difference, lo, hi, mcnemar }, sides = list of { name, side, onset and break_ = { a, b,
 -- difference (b - a), lo, hi (95 %), never = "a", "b", "both" or nil }, area = { signed, lo, hi, absolute, upto }, crossovers =
@@ -450,11 +461,11 @@ end
 
 --- As text to read.
 function Comparison:text()
-  local out = { ("a = %s, b = %s: %d samples in both; positive: b holds out longer"):format(self.names[1], self.names[2], self.n) }
+  local out = { ("a = %s, b = %s: %s in both; positive: b holds out longer"):format(self.names[1], self.names[2], shown.count(self.n, "sample")) }
   local c = self.clean
   out[2] = ("clean error %.3f and %.3f, b - a %+.3f (%+.3f..%+.3f)%s"):format(c.a, c.b, c.difference, c.lo, c.hi,
     c.mcnemar and (", McNemar p = %.3g"):format(c.mcnemar.p) or "")
-  if self.left_out > 0 then out[#out + 1] = ("%d samples could not be measured in both"):format(self.left_out) end
+  if self.left_out > 0 then out[#out + 1] = shown.count(self.left_out, "sample") .. " could not be measured in both" end
   out[#out + 1] = ("%-24s %-7s %-7s %-22s %-22s %-8s %s"):format("augmentation", "break a", "b", "b - a (95 %)", "onset b - a (95 %)", "area", "notes")
   for _, s in ipairs(self.sides) do
     local notes, p = {}, M.strongest(s)

@@ -169,7 +169,7 @@ function M.run(spec, data, opts)
     if r.failure then
       out.failures[#out.failures + 1] = { path = s.path, reason = r.failure }
       if opts.max_failures and #out.failures > opts.max_failures then
-        error(("evaluate: %d failures, at most %d allowed; the last: %s: %s"):format(#out.failures, opts.max_failures, s.path, r.failure), 0)
+        error(("evaluate: %s, at most %d allowed; the last: %s: %s"):format(shown.count(#out.failures, "failure"), opts.max_failures, s.path, r.failure), 0)
       end
       return
     end
@@ -219,8 +219,8 @@ function Evaluation:text()
   local out = {}
   if self.n == 0 then out[1] = "no picture could be judged"
   else
-    out[1] = ("average error %.4f (95 %%: %.4f to %.4f) over %d pictures"):format(self.mean, self.lo, self.hi, self.n)
-    out[2] = ("%d differ (error above %g)"):format(#self.differing, self.differs)
+    out[1] = ("average error %.4f (95 %%: %.4f to %.4f) over %s"):format(self.mean, self.lo, self.hi, shown.count(self.n, "picture"))
+    out[2] = ("%d %s (error above %g)"):format(#self.differing, #self.differing == 1 and "differs" or "differ", self.differs)
     some(out, self.differing, function(d)
       local label, prediction = labels.text(d.label), labels.text(d.prediction)
       if label == prediction then return ("%s: %s as expected, but not sure: error %.3f"):format(d.path, label, d.error) end
@@ -235,7 +235,7 @@ function Evaluation:text()
   end
   for _, m in ipairs(self.metrics) do out[#out + 1] = m.name .. "\n  " .. metrics.text(m.figures):gsub("\n$", ""):gsub("\n", "\n  ") end
   if #self.failures > 0 then
-    out[#out + 1] = ("%d failures:"):format(#self.failures)
+    out[#out + 1] = shown.count(#self.failures, "failure") .. ":"
     some(out, self.failures, function(f) return f.path .. ": " .. f.reason end)
   end
   return table.concat(out, "\n") .. "\n"

@@ -63,7 +63,8 @@ end
 
 --- The end: the bar goes, one line stays. `count`: how many came of it, when that is not how many were done.
 function Progress:done(count)
-  self:say("%d %s in %s", count or self.count, self.what, duration(term.clock() - self.start))
+  count = count or self.count
+  self:say("%d %s in %s", count, count == 1 and self.what:gsub("s$", "") or self.what, duration(term.clock() - self.start))
 end
 
 return M

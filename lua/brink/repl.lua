@@ -30,7 +30,7 @@ image:apply { GaussianBlur = 0.3 }      effects on it; TAB completes names
 augment.list()                          the catalogue
 dataset "photos/"                       a folder of pictures
 study = augmenter{}:search(dataset "photos/")
-help "GaussianBlur", help "gaussian"    an augmentation, a primitive]]
+help GaussianBlur, help gaussian        an augmentation, a primitive]]
 
 local function primitive_help(row)
   local out = { row.name .. ": " .. row.doc }
@@ -59,15 +59,17 @@ function M.environment()
   return env
 end
 
---- Compile what was typed. Returns a function; or nil, true when more lines are needed; or nil, message.
+--- Compile what was typed: an expression (with or without = before it), statements, or `help NAME`. Returns a function; or nil, true
+-- and the message when more lines are needed; or nil, message.
 function M.compile(text, env)
-  local expression = text:gsub("^%s*=", "", 1)
-  local chunk = load("return " .. expression, "=" .. NAME, "t", env)
+  local expression, marked = text:gsub("^%s*=", "", 1)
+  local topic = text:match "^%s*help%s+([%a_][%w_]*)%s*$"
+  if topic then return load(("help(%q)"):format(topic), "=" .. NAME, "t", env) end
+  local chunk, why = load("return " .. expression, "=" .. NAME, "t", env)
   if chunk then return chunk end
-  local why
-  chunk, why = load(text, "=" .. NAME, "t", env)
+  if marked == 0 then chunk, why = load(text, "=" .. NAME, "t", env) end
   if chunk then return chunk end
-  if why:match "<eof>['\"]?$" then return nil, true end
+  if why:match "<eof>['\"]?$" then return nil, true, why end
   return nil, why
 end
 
@@ -231,7 +233,7 @@ function Repl:loop()
     end
   end
   if self.pending then
-    local _, message = load(self.pending, "=" .. NAME, "t", self.env)
+    local _, _, message = M.compile(self.pending, self.env)
     say(self, message)
     fine = false
   end

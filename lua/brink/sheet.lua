@@ -13,32 +13,53 @@ local function rgb(image)
   return image
 end
 
+-- A caption as lines of at most `letters`: broken at spaces, a word that is longer within itself.
+local function wrapped(caption, letters)
+  local out = {}
+  for _, text in ipairs(type(caption) == "table" and caption or { caption }) do
+    local line = ""
+    for word in text:gmatch "%S+" do
+      if line ~= "" and #line + 1 + #word > letters then
+        out[#out + 1], line = line, ""
+      end
+      line = line == "" and word or line .. " " .. word
+      while #line > letters do
+        out[#out + 1], line = line:sub(1, letters), line:sub(letters + 1)
+      end
+    end
+    if line ~= "" then out[#out + 1] = line end
+  end
+  return out
+end
+
 --- One image of many: tiles = { { image =, caption = "text" or list of lines }, ... } in reading order.
--- opts.columns (default by count: up to 6), opts.tile: longer side of a tile in pixels (240).
+-- Captions are broken to the width of the tiles. opts.columns (default by count: up to 6), opts.tile: longer side of a tile in pixels (240).
 -- Returns a new RGB u8 image.
 function M.make(tiles, opts)
   opts = opts or {}
   local size = opts.tile or 240
   local columns = math.min(opts.columns or (#tiles <= 6 and #tiles or math.min(6, math.ceil(math.sqrt(#tiles)))), #tiles)
-  local pictures, width, height, lines = {}, 1, 1, 0
+  local pictures, texts, width, height, lines = {}, {}, 1, 1, 0
   for k, tile in ipairs(tiles) do
     local image = rgb(tile.image)
     local shrink = math.min(1, size / math.max(image.width, image.height))
     local w, h = math.max(1, math.floor(image.width * shrink + 0.5)), math.max(1, math.floor(image.height * shrink + 0.5))
     if w ~= image.width or h ~= image.height then image = image:resize(w, h) end
     pictures[k] = image
-    width, height = math.max(width, w), math.max(height, h)
-    lines = math.max(lines, type(tile.caption) == "table" and #tile.caption or tile.caption and 1 or 0)
+    width, height = math.max(width, w, tile.caption and 120 or 1), math.max(height, h)
   end
-  if lines > 0 then width = math.max(width, 120) end
+  for k, tile in ipairs(tiles) do
+    texts[k] = wrapped(tile.caption, width // LETTER)
+    lines = math.max(lines, #texts[k])
+  end
   local step_x, step_y = width + GAP, height + lines * LINE + GAP
   local sheet = core.image.new(columns * step_x + GAP, math.ceil(#tiles / columns) * step_y + GAP, 3, "u8", PAPER)
   local captions = {}
   for k, tile in ipairs(tiles) do
     local x, y = GAP + (k - 1) % columns * step_x, GAP + (k - 1) // columns * step_y
     sheet = sheet:paste(pictures[k], x, y)
-    for n, line in ipairs(type(tile.caption) == "string" and { tile.caption } or tile.caption or {}) do
-      captions[#captions + 1] = { "text", text = line:sub(1, width // LETTER), x = x, y = y + pictures[k].height + 4 + (n - 1) * LINE, size = LETTER, colour = INK }
+    for n, line in ipairs(texts[k]) do
+      captions[#captions + 1] = { "text", text = line, x = x, y = y + pictures[k].height + 4 + (n - 1) * LINE, size = LETTER, colour = INK }
     end
   end
   return sheet:draw(captions)

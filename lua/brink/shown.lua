@@ -5,6 +5,9 @@ local M = {}
 --- Any value as text in which control characters are question marks: a name can neither break a line nor colour it.
 function M.text(value) return (tostring(value):gsub("%c", "?")) end
 
+--- "1 picture", "2 pictures": a number with its noun, given in the plural where it is not only an s more: count(2, "class", "classes").
+function M.count(n, one, many) return ("%d %s"):format(n, n == 1 and one or many or one .. "s") end
+
 --- A message without the path at its head, for where the path stands beside it anyway.
 function M.reason(path, message)
   local text, head = tostring(message), path .. ": "

@@ -197,7 +197,7 @@ end
 --- A table of all sides, most fragile first, as text.
 function Study:summary()
   local a = self.analysis
-  local out = { ("%d images, baseline error %.3f, %d predictions (%s, step %g)%s"):format(a.set_size, a.baseline, a.predictions, a.settings.strategy,
+  local out = { ("%s, baseline error %.3f, %s (%s, step %g)%s"):format(shown.count(a.set_size, "image"), a.baseline, shown.count(a.predictions, "prediction"), a.settings.strategy,
     a.settings.step, a.settings.label_free and ", against the clean prediction" or "") }
   if a.baseline > 1 - a.settings.break_at then
     out[1] = out[1] .. "\nthe untouched pictures are judged wrong so often that a break cannot be seen"
@@ -211,7 +211,7 @@ function Study:summary()
       bound_text(b.onset_found, b.onset, b.onset_lo, b.onset_hi, b.onset_open), bound_text(b.break_found, b.break_, b.break_lo, b.break_hi, b.break_open),
       table.concat(notes, ", "))):gsub("%s+$", "")
   end
-  if #a.failures > 0 then out[#out + 1] = ("%d failures, the first: %s: %s"):format(#a.failures, shown.text(a.failures[1].path), shown.text(a.failures[1].reason)) end
+  if #a.failures > 0 then out[#out + 1] = ("%s, the first: %s: %s"):format(shown.count(#a.failures, "failure"), shown.text(a.failures[1].path), shown.text(a.failures[1].reason)) end
   return table.concat(out, "\n") .. "\n"
 end
 

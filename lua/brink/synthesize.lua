@@ -20,6 +20,7 @@ local model_module = require "brink.model"
 local names = require "brink.synth.names"
 local nearest = require "brink.nearest"
 local progress = require "brink.progress"
+local shown = require "brink.shown"
 local study_module = require "brink.study"
 
 local M = {}
@@ -146,11 +147,30 @@ local function shard_of(opts, level)
   return k, n
 end
 
+-- Whether a folder, or the one it is going to be made in, is `root` or lies in it.
+local function lies_in(path, root)
+  local target = core.file.info(root)
+  if not target or target.type ~= "dir" then return false end
+  local at = path
+  while (core.file.info(at) or { type = "missing" }).type == "missing" do at = at:match "^(.+)/[^/]*$" or at:match "^/" or "." end
+  local info = core.file.info(at)
+  while true do
+    if info.ino == target.ino and info.dev == target.dev then return true end
+    at = at .. "/.."
+    local above = core.file.info(at)
+    if not above or above.type ~= "dir" or (above.ino == info.ino and above.dev == info.dev) then return false end
+    info = above
+  end
+end
+
 local function folder_options(run, opts, level)
   level = level + 1
   run.output = opts.output
   if type(run.output) ~= "string" or run.output == "" then fail(level, "output: the path of a folder expected, got %s", tostring(run.output)) end
   run.output = run.output:gsub("(.)/+$", "%1")
+  if type(run.data.path) == "string" and lies_in(run.output, run.data.path) then
+    fail(level, "output: %s lies in the data, %s: its pictures would be taken for sources; a folder outside expected", run.output, run.data.path)
+  end
   local count = opts.count
   if count ~= math.huge and (math.type(count) ~= "integer" or count < 0) then fail(level, "count: an integer from 0, or math.huge, expected, got %s", tostring(count)) end
   run.count, run.total = count, optional(opts, "total", "boolean", level) or opts.shard ~= nil
@@ -288,7 +308,7 @@ local function run_folder(spec, data, opts, level)
   local before = folder.count
   local bar = progress.new("pictures", math.ceil(most / run.shards), { quiet = opts.progress == false })
   for _, note in ipairs(run.notes) do bar:say("%s", note) end
-  if folder.missing > 0 then bar:say("%d pictures of the manifest are no longer there; brink replay makes them again", folder.missing) end
+  if folder.missing > 0 then bar:say("%s of the manifest no longer there; brink replay makes them again", shown.count(folder.missing, "picture")) end
   fill(run, folder, bar)
   if run.labelled then run.labelled:finish(run.output) end
   local summary = require("brink.synth.summary").of(run.output)

@@ -43,6 +43,15 @@ t.test("errors are short, name what was meant, and give exit code 1 without a te
   t.eq(select(2, session("function r() return 1 + r() end\nr()\n3")), "3\n", "a stack overflow is an error like others")
 end)
 
+t.test("an expression after = may go over lines, help takes a bare name", function()
+  local code, out, err = session "=1 +\n2\nhelp Hue\n= )"
+  t.eq(code, 1)
+  has(out, "3\nHue (colour)\n")
+  t.eq(err, "repl:1: unexpected symbol near ')'\n")
+  _, _, err = session "=1 +"
+  t.eq(err, "repl:1: unexpected symbol near <eof>\n")
+end)
+
 t.test("an unfinished chunk at the end is an error", function()
   local code, _, err = session "for k = 1, 2 do"
   t.eq(code, 1)

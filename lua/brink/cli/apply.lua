@@ -87,6 +87,7 @@ end
 function M.run(values, operands)
   if values.recipe then script.load(values.recipe)() end
   local list, paths = effects.split(operands)
+  if #list == 0 then effects.check_words(paths) end
   if #list == 0 then exit.with(exit.usage, "apply: which effect? (brink apply Hue=0.3 in.jpg out.png)") end
   if #paths < 2 then exit.with(exit.usage, "apply: INPUT and OUTPUT expected, got %d path%s", #paths, #paths == 1 and "" or "s") end
   if values.threads then core.async.threads(values.threads) end
@@ -97,6 +98,9 @@ function M.run(values, operands)
   if folder then
     local made, why = core.file.mkdirs(target)
     if not made then exit.with(exit.disk, "%s", why) end
+  end
+  if not folder and not EXTENSIONS[(target:match "%.([^./]+)$" or ""):lower()] then
+    exit.with(exit.usage, "%s: its name says neither PNG nor JPEG (.png, .jpg)", target)
   end
   local outputs = outputs_of(inputs, target, folder, values.format)
   local report, failures = core.json.array {}, 0

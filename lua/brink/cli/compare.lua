@@ -36,7 +36,7 @@ function M.run(values, operands)
   local b = exit.try(study.open(operands[2]))
   local guard_b <close> = b.store
   local names = { operands[1]:match "[^/]*$", operands[2]:match "[^/]*$" }
-  local result = exit.try(compare.run(a, b, { replicates = values.replicates, seed = values.seed, names = names, trust_errors = values.trust_errors }))
+  local result = exit.try(compare.run(a, b, { replicates = values.replicates, seed = values.seed, names = names, trust_errors = values.trust_errors, progress = not values.quiet }))
   local page
   if values.output then
     local message

@@ -43,6 +43,13 @@ function M.split(operands)
   return effects, paths
 end
 
+--- Leaves with the usage code when one of the paths is a word that names no file: an effect was meant.
+function M.check_words(paths)
+  for _, text in ipairs(paths) do
+    if text:find "^%a[%w_]*$" and core.file.info(text).type == "missing" then exit.checked(augment.get, text) end
+  end
+end
+
 --- "GaussianBlur 0.3" or "GaussianBlur sigma 0.02".
 function M.text(applied)
   local row = augment.get(applied.name)

@@ -193,9 +193,30 @@ local function handler(err)
   return debug.traceback(tostring(err), 2)
 end
 
+-- Strings as they were when the program began: a recipe that breaks them breaks itself, not what is said about it.
+local string_meta, string_functions = debug.getmetatable "", {}
+for name, fn in next, string do string_functions[name] = fn end
+
+local function mend_strings()
+  for name, fn in next, string_functions do rawset(string, name, fn) end
+  rawset(string_meta, "__index", string)
+  debug.setmetatable("", string_meta)
+end
+
+local function checked_dispatch(args)
+  local root = os.getenv "BRINK_LUA"
+  if root and root ~= "" and require("brink.core").file.info(root .. "/brink").type ~= "dir" then
+    exit.with(exit.input, "BRINK_LUA: %s: no folder brink in it; a working copy's folder lua is expected", root)
+  end
+  return dispatch(args)
+end
+
 --- Run the program; returns the exit code. `args` as C gives it: [0] is the program.
 function M.main(args)
-  local ok, result = xpcall(dispatch, handler, args)
+  local ok, result = xpcall(checked_dispatch, function(err)
+    mend_strings()
+    return handler(err)
+  end, args)
   local code = result
   if not ok then
     local message

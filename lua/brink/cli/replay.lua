@@ -8,7 +8,7 @@ local options = require "brink.cli.options"
 local output = require "brink.cli.output"
 local replay = require "brink.replay"
 local setup = require "brink.cli.setup"
-local shown = require("brink.shown").text
+local shown = require "brink.shown"
 
 local M = {
   name = "replay",
@@ -72,7 +72,7 @@ local function every(values, path)
   end, { each = function(r)
     if r.failure then
       failures[#failures + 1] = { name = r.name, reason = r.failure }
-      io.stderr:write("brink: ", shown(r.name), ": ", shown(r.failure), "\n")
+      io.stderr:write("brink: ", shown.text(r.name), ": ", shown.text(r.failure), "\n")
     else
       done[#done + 1] = r
     end
@@ -91,7 +91,7 @@ function M.run(values, operands)
   else done, failures = core.json.array { single(values, operands[1]) }, core.json.array {} end
   if values.json then output.json("replay", { replayed = done, failures = failures })
   elseif values.output ~= "-" then
-    if values.all then io.write(("%d pictures came out as the manifest says, %d did not\n"):format(#done, #failures))
+    if values.all then io.write(("%s came out as the manifest says, %d did not\n"):format(shown.count(#done, "picture"), #failures))
     else io.write(values.output or (done[1].name .. " comes out as the manifest says"), "\n") end
   end
   return #failures > 0 and exit.input or exit.ok

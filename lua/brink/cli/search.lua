@@ -5,6 +5,7 @@ local exit = require "brink.cli.exit"
 local options = require "brink.cli.options"
 local output = require "brink.cli.output"
 local setup = require "brink.cli.setup"
+local shown = require "brink.shown"
 local strategies = require "brink.search.strategy"
 
 local M = {
@@ -124,7 +125,8 @@ end
 
 local function say_estimate(e, values)
   if values.json then return output.json("search", { estimate = e }) end
-  io.write(("at most %d predictions: %d images, %d sides, %d intensities each\n"):format(e.at_most, e.samples, e.axes, e.ticks))
+  io.write(("at most %s: %s, %s, %s each\n"):format(shown.count(e.at_most, "prediction"), shown.count(e.samples, "image"), shown.count(e.axes, "side"),
+    shown.count(e.ticks, "intensity", "intensities")))
 end
 
 function M.run(values, operands)

@@ -121,7 +121,12 @@ function M.augmenter(values)
   if values.seed ~= nil then given.seed = values.seed end
   if values.threads then given.threads = values.threads end
   if values.labels then given.labels = label_option(values.labels) end
-  return exit.checked(augmenter.new, given), fields
+  local ok, aug_or_error = pcall(exit.checked, augmenter.new, given)
+  if ok then return aug_or_error, fields end
+  -- what the command line says has been checked by now
+  local left = values.recipe and getmetatable(aug_or_error) and exit.of(aug_or_error)
+  if left then exit.with(left.code, "%s: %s", values.recipe, (left.message:gsub("^augmenter: ", ""))) end
+  error(aug_or_error, 0)
 end
 
 --- The data set of the operands, or of the recipe. Leaves with the input code when it is missing or holds nothing.

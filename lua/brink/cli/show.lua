@@ -40,7 +40,6 @@ With --data the label of the picture moves with its pixels and is drawn (green);
 
 local function num(v) return ("%.4g"):format(v) end
 
-local LETTERS = 29 -- in a line of caption, under a tile of the default size
 
 local TRUTH, GUESS = { 53, 224, 138 }, { 255, 159, 28 } -- as on the report page
 
@@ -66,8 +65,7 @@ local function tile(subject, given, opts, caption)
   local out, lines = image, type(caption) == "table" and caption or { caption }
   if #plan > 0 then out = exit.try(image:run(plan)) end
   if #applied == 1 then
-    local text = options.wrap(augment.get(applied[1].name):text(applied[1].params, 3), LETTERS, 0)
-    for line in text:gmatch "[^\n]+" do lines[#lines + 1] = line end
+    lines[#lines + 1] = augment.get(applied[1].name):text(applied[1].params, 3)
   elseif #applied > 1 then
     lines[2] = #applied .. " effects"
   end
@@ -125,6 +123,7 @@ end
 function M.run(values, operands)
   if values.recipe then script.load(values.recipe)() end
   local list, paths = effects.split(with_bare_names(operands))
+  if #list == 0 or #paths ~= 1 then effects.check_words(paths) end
   if #list == 0 then exit.with(exit.usage, "show: which effect? (brink show Hue=0.3 photo.jpg)") end
   if #paths ~= 1 then exit.with(exit.usage, "show: one picture expected, got %d", #paths) end
   local path = paths[1]
@@ -137,7 +136,7 @@ function M.run(values, operands)
   local base = path:match "([^/]*)$":gsub("%.[^.]*$", "")
   local target = values.output or table.concat(names, "_", 1, math.min(#names, 4)) .. "_" .. base .. ".png"
   local made = sheet.make(tiles, { tile = values.tile, columns = values.columns })
-  local ok, why = made:save(target)
+  local ok, why = exit.checked(made.save, made, target)
   if not ok then exit.with(exit.disk, "%s", why) end
   if values.json then output.json("show", { sheet = target, tiles = #tiles }) else io.write(target, "\n") end
 end

@@ -59,7 +59,7 @@ A recipe's table `synth` may hold functions: accept = function(image, sample, it
     { "output", "the folder" },
     { "pictures", "pictures in it" },
     { "sources", "different pictures they were made from" },
-    { "augmentations", "list of { name, count, least, mean, most, bins }: intensities, and pictures by tenth of intensity" },
+    { "augmentations", "list of { name, side, count, least, mean, most, bins }: intensities, and pictures by tenth of intensity; side: + and - apart" },
     { "labels", "list of { label, count }" },
     { "label_events", "list of { event, count }: objects of labels that were clipped or dropped" },
     { "rejected", "list of { reason, count }: redrawn pictures" },

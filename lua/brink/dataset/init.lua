@@ -8,6 +8,7 @@ local core = require "brink.core"
 local map = require "brink.map"
 local nearest = require "brink.nearest"
 local sample = require "brink.sample"
+local shown = require "brink.shown"
 local index_module = require "brink.dataset.index"
 
 local M = {}
@@ -63,8 +64,8 @@ end
 function Dataset.__len(self) return self.count end
 
 function Dataset:__tostring()
-  return ("data set of %d pictures%s%s%s"):format(self.count, self.path and " in " .. self.path or "",
-    #self.classes > 0 and (", %d classes"):format(#self.classes) or "", #self.failures > 0 and (", %d unreadable"):format(#self.failures) or "")
+  return ("data set of %s%s%s%s"):format(shown.count(self.count, "picture"), self.path and " in " .. self.path or "",
+    #self.classes > 0 and ", " .. shown.count(#self.classes, "class", "classes") or "", #self.failures > 0 and (", %d unreadable"):format(#self.failures) or "")
 end
 
 --- Iterator over the samples in order: for s in data:samples() do.

@@ -2,6 +2,7 @@
 -- All text is escaped; all numbers are written with fixed digits, so equal studies give equal bytes.
 -- SPDX-License-Identifier: MIT
 local html = require "brink.report.html"
+local shown = require "brink.shown"
 
 local M = {}
 
@@ -88,7 +89,7 @@ function M.curve(curve, opts)
   for _, p in ipairs(curve) do
     out[#out + 1] = ('<circle cx="%s" cy="%s" r="%s" class="%s"><title>intensity %.3f: rise %.3f%s%s</title></circle>'):format(
       n1(X(p.i)), n1(Y(p.rise)), p.inferred and "1.5" or "3", p.inferred and "dot inferred" or "dot", p.i, p.rise,
-      p.lo and (" (%.3f to %.3f)"):format(p.lo, p.hi) or "", p.n and (", %d images"):format(p.n) or "")
+      p.lo and (" (%.3f to %.3f)"):format(p.lo, p.hi) or "", p.n and ", " .. shown.count(p.n, "image") or "")
   end
   out[#out + 1] = "</svg>"
   return table.concat(out, "\n")
@@ -123,7 +124,7 @@ function M.curves(list, opts)
     if #middle > 1 then out[#out + 1] = ('<path d="%s" class="line %s-line"/>'):format(path(middle), class) end
     for _, p in ipairs(c.points) do
       out[#out + 1] = ('<circle cx="%s" cy="%s" r="2.5" class="%s-dot"><title>%s, intensity %.3f: error %.3f%s</title></circle>'):format(
-        n1(X(p.i)), n1(Y(p.error)), class, html.escape(c.name), p.i, p.error, p.n and (", %d images"):format(p.n) or "")
+        n1(X(p.i)), n1(Y(p.error)), class, html.escape(c.name), p.i, p.error, p.n and ", " .. shown.count(p.n, "image") or "")
     end
   end
   for k, c in ipairs(list) do mark(out, X, Y, { i = c.break_, kind = "break", name = k == 1 and "a" or "b" }, k == 1 and "first" or "second", k - 1) end

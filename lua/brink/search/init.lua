@@ -151,7 +151,7 @@ end
 
 local function say_failures(run)
   if #run.failures == 0 then return end
-  run.bar:say("%d failures:", #run.failures)
+  run.bar:say("%s:", shown.count(#run.failures, "failure"))
   for k = 1, math.min(#run.failures, 20) do
     local f = run.failures[k]
     run.bar:say("  %s: %s%s", shown.text(f.path), f.at and f.at .. ": " or "", shown.text(brief(f.reason)))
@@ -167,7 +167,7 @@ local function failed(run, s, where, reason, unread)
   local most = run.opts.max_failures
   if most and run.failed_count > most then
     say_failures(run)
-    try(nil, ("%d failures, at most %d allowed; the last: %s: %s"):format(run.failed_count, most, shown.text(s.path), brief(reason)), unread and "failures" or "model")
+    try(nil, ("%s, at most %d allowed; the last: %s: %s"):format(shown.count(run.failed_count, "failure"), most, shown.text(s.path), brief(reason)), unread and "failures" or "model")
   end
 end
 
@@ -392,7 +392,8 @@ function M.run(spec, data, given)
   run.store = store
   local quiet = run.opts.progress == false
   run.bar = progress.new("predictions", most, { at_most = true, quiet = quiet })
-  run.bar:say("%d images, %d augmentations, %d sides: at most %d predictions (%s)", #run.samples, #run.rows, #guess, most, run.opts.strategy_name)
+  run.bar:say("%s, %s, %s: at most %s (%s)", shown.count(#run.samples, "image"), shown.count(#run.rows, "augmentation"), shown.count(#guess, "side"),
+    shown.count(most, "prediction"), run.opts.strategy_name)
   local guard <close> = setmetatable({}, { __close = function() if not run.finished then store:close() end end })
   baseline(run)
   run.axes = axes_of(run, #run.valid)

@@ -5,6 +5,8 @@ local html = require "brink.report.html"
 local labels = require "brink.labels"
 local manifest = require "brink.synth.manifest"
 local map = require "brink.map"
+local shown = require "brink.shown"
+local summary_module = require "brink.synth.summary"
 
 local M = {}
 
@@ -100,7 +102,7 @@ local function effects_table(summary)
   if #summary.augmentations == 0 then return "" end
   local rows = {}
   for k, e in ipairs(summary.augmentations) do
-    rows[k] = html.fill(EFFECT, { name = e.name, count = e.count, least = ("%.2f"):format(e.least), mean = ("%.2f"):format(e.mean),
+    rows[k] = html.fill(EFFECT, { name = summary_module.title(e), count = e.count, least = ("%.2f"):format(e.least), mean = ("%.2f"):format(e.mean),
       most = ("%.2f"):format(e.most), bars = bars(e.bins) })
   end
   return [[<h2>Augmentations</h2><div class="scroll"><table><thead><tr><th>augmentation</th><th class="num">pictures</th><th class="num">from</th>
@@ -142,7 +144,7 @@ function M.page(dir, summary)
   if summary.error then facts[#facts + 1] = fact(("%.3f"):format(summary.error), "mean predicted error") end
   return html.fill(PAGE, {
     style = require "brink.report.style" .. STYLE, facts = table.concat(facts),
-    lead = ("%d of %d pictures, spread evenly over the set."):format(#cards, summary.pictures),
+    lead = ("%d of %s, spread evenly over the set."):format(#cards, shown.count(summary.pictures, "picture")),
     sheet = "<h2>Pictures</h2><div class=\"cards\">" .. table.concat(cards, "\n") .. "</div>", effects = effects_table(summary),
     rejected = plain_table("Rejected and drawn again", "reason", "times", rejected), skipped = plain_table("Draws that gave no picture", "draw", "why", skips(summary)),
     failed = plain_table("Files that could not be used", "file", "reason", failed), notes = plain_table("Notes", "", "note", notes),

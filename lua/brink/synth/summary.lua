@@ -4,6 +4,7 @@ local augment = require "brink.augment"
 local core = require "brink.core"
 local labels = require "brink.labels"
 local manifest = require "brink.synth.manifest"
+local shown = require "brink.shown"
 
 local M = {}
 
@@ -22,14 +23,22 @@ local function add_reasons(self, record)
   for _, f in ipairs(record.failed or {}) do self.unread[f.path] = f.reason end
 end
 
+-- The side of an effect: intensities of both signs have no mean that says anything.
+local function side_of(a)
+  local row = augment.find(a.name)
+  if a.i < 0 then return "-" end
+  return row and row.signed and "+" or ""
+end
+
 local function add_effect(self, a)
-  local e = self.effects[a.name]
+  local side = side_of(a)
+  local e = self.effects[a.name .. side]
   if not e then
-    e = { name = a.name, count = 0, least = a.i, most = a.i, sum = 0.0, bins = core.json.array {} }
+    e = { name = a.name, side = side, count = 0, least = a.i, most = a.i, sum = 0.0, bins = core.json.array {} }
     for b = 1, BINS do e.bins[b] = 0 end
-    self.effects[a.name] = e
+    self.effects[a.name .. side] = e
   end
-  e.count, e.sum = e.count + 1, e.sum + math.abs(a.i)
+  e.count, e.sum = e.count + 1, e.sum + a.i
   e.least, e.most = math.min(e.least, a.i), math.max(e.most, a.i)
   local b = math.min(BINS, math.tointeger(math.abs(a.i) * BINS // 1) + 1)
   e.bins[b] = e.bins[b] + 1
@@ -52,7 +61,8 @@ local function listed(map, key, value)
   return core.json.array(list)
 end
 
---- The summary of a folder: { pictures, sources, augmentations = list of { name, count, least, most, mean, bins }, labels = list of
+--- The summary of a folder: { pictures, sources, augmentations = list of { name, side ("+" and
+-- "-" apart, "" for effects without a sign), count, least, most, mean, bins (by tenth of the size of the intensity) }, labels = list of
 -- { label, count }, label_events = list of { event, count } (objects clipped, dropped), rejected = list of { reason, count }, failed = list of { path, reason }, skipped = list of { n, reasons },
 -- effects_per_picture = { [k] = pictures with k - 1 effects }, error (mean predicted error, where measured) }.
 -- Methods: text(), json(). Raises as manifest.lines does.
@@ -83,7 +93,8 @@ function M.of(dir)
   out.augmentations = sorted(self.effects, function(a, b)
     local x, y = order_of(a.name), order_of(b.name)
     if x ~= y then return x < y end
-    return a.name < b.name
+    if a.name ~= b.name then return a.name < b.name end
+    return a.side < b.side
   end)
   out.labels = listed(by_label, "label", "count")
   out.rejected = listed(self.reasons, "reason", "count")
@@ -92,6 +103,9 @@ function M.of(dir)
   if measured > 0 then out.error = errors / measured end
   return out
 end
+
+--- Name and side of an effect as people read it.
+function M.title(effect) return effect.side == "" and effect.name or effect.name .. " " .. effect.side end
 
 --- As JSON text.
 function Summary:json()
@@ -103,33 +117,32 @@ function Summary:json()
   return core.json.encode(t, { indent = 2 }) .. "\n"
 end
 
-local shown = require("brink.shown").text
 
 --- As text to read.
 function Summary:text()
-  local out = { ("%d pictures of %d sources%s"):format(self.pictures, self.sources,
+  local out = { ("%s of %s%s"):format(shown.count(self.pictures, "picture"), shown.count(self.sources, "source"),
     self.error and (", mean predicted error %.3f"):format(self.error) or "") }
   if #self.augmentations > 0 then
     out[#out + 1] = ("%-22s %8s %8s %8s %8s"):format("augmentation", "pictures", "from", "mean", "to")
     for _, e in ipairs(self.augmentations) do
-      out[#out + 1] = ("%-22s %8d %8.3f %8.3f %8.3f"):format(e.name, e.count, e.least, e.mean, e.most)
+      out[#out + 1] = ("%-22s %8d %8.3f %8.3f %8.3f"):format(M.title(e), e.count, e.least, e.mean, e.most)
     end
   end
   if #self.rejected > 0 then
     out[#out + 1] = "rejected and drawn again:"
-    for _, r in ipairs(self.rejected) do out[#out + 1] = ("  %6d  %s"):format(r.count, shown(r.reason)) end
+    for _, r in ipairs(self.rejected) do out[#out + 1] = ("  %6d  %s"):format(r.count, shown.text(r.reason)) end
   end
   if #self.label_events > 0 then
     out[#out + 1] = "labels:"
-    for _, e in ipairs(self.label_events) do out[#out + 1] = ("  %6d  %s"):format(e.count, shown(e.event)) end
+    for _, e in ipairs(self.label_events) do out[#out + 1] = ("  %6d  %s"):format(e.count, shown.text(e.event)) end
   end
-  if #self.skipped > 0 then out[#out + 1] = ("%d draws gave no picture"):format(#self.skipped) end
+  if #self.skipped > 0 then out[#out + 1] = shown.count(#self.skipped, "draw") .. " gave no picture" end
   if #self.failed > 0 then
-    out[#out + 1] = ("%d files could not be used:"):format(#self.failed)
-    for k = 1, math.min(20, #self.failed) do out[#out + 1] = ("  %s: %s"):format(shown(self.failed[k].path), shown(self.failed[k].reason)) end
+    out[#out + 1] = shown.count(#self.failed, "file") .. " could not be used:"
+    for k = 1, math.min(20, #self.failed) do out[#out + 1] = ("  %s: %s"):format(shown.text(self.failed[k].path), shown.text(self.failed[k].reason)) end
     if #self.failed > 20 then out[#out + 1] = ("  and %d more, see summary.json"):format(#self.failed - 20) end
   end
-  if self.stopped then out[#out + 1] = "stopped: " .. shown(self.stopped) end
+  if self.stopped then out[#out + 1] = "stopped: " .. shown.text(self.stopped) end
   return table.concat(out, "\n") .. "\n"
 end
 Summary.__tostring = Summary.text
