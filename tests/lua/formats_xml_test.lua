@@ -1,0 +1,109 @@
+-- Pascal VOC, CVAT and LabelMe: read, write, read again; what is wrong with a file is named.
+-- SPDX-License-Identifier: MIT
+local t = require "check"
+local sets = require "labelsets"
+local brink = require "brink"
+local core = require "brink.core"
+local json, dataset = core.json, brink.dataset
+local fresh, save, draw, round, VOC, voc_folder, LABELME, labelme_folder, CVAT = sets.fresh, sets.save, sets.draw, sets.round, sets.VOC, sets.voc_folder, sets.LABELME, sets.labelme_folder, sets.CVAT
+
+t.test("voc: attributes, parts, unknown elements, masks with their palette", function()
+  local dir = voc_folder(VOC, true)
+  local first, _, out = round(dir)
+  local label = first[1].label
+  t.eq(label.shapes[1].attributes, { pose = "Left", truncated = 1, difficult = 0, occluded = 1 })
+  t.eq(label.shapes[1].box, { 1.0, 2.5, 29.0, 37.5 })
+  t.eq({ label.segmentation:pixel(0, 0) }, { 255 })
+  for _, name in ipairs { "SegmentationClass/a.png", "SegmentationObject/a.png" } do
+    t.eq(core.file.read(out .. "/" .. name), core.file.read(dir .. "/" .. name), name)
+  end
+  t.eq(#first.classes, 2)
+end)
+
+t.test("voc: corners from 1 on demand", function()
+  local dir = voc_folder(VOC)
+  local one = assert(dataset(dir, { one_based = true }))
+  t.eq(one[1].label.shapes[1].box, { 0.0, 1.5, 30.0, 38.5 })
+  round(dir, { one_based = true, format = "voc" })
+end)
+
+t.test("voc: what is wrong is named with its line", function()
+  local function failure(from, to)
+    local set = assert(dataset(voc_folder((VOC:gsub(from, to, 1))), { format = "voc" }))
+    return set:check()[1].reason, #(set[1].label and set[1].label.shapes or {})
+  end
+  for _, case in ipairs { { "<xmin>1</xmin>", "<xmin>nan</xmin>", "bndbox.xmin", 1 }, { "<xmin>1</xmin>", "", "bndbox.xmin", 1 }, { "<xmax>30", "<xmax>0", "before", 1 },
+    { "<name>dog</name>", "", "class", 1 }, { "<xmin>40</xmin>", "<xmin>64</xmin>", "before", 1 }, { "</annotation>", "", "a.xml:", 0 },
+    { "<annotation ", "<!DOCTYPE a [<!ENTITY x 'y'>]><annotation ", "entity", 0 } } do
+    local reason, left = failure(case[1], case[2])
+    t.ok(reason:find("a.xml:%d") and reason:find(case[3], 1, true), reason)
+    t.eq(left, case[4], reason)
+  end
+end)
+
+t.test("labelme: every kind of shape, unknown keys", function()
+  local first, _, out = round(labelme_folder(LABELME))
+  local a, b = json.decode(LABELME), json.decode((core.file.read(out .. "/a.json")))
+  t.eq({ b.version, b.flags, b.own, b.imageData }, { a.version, a.flags, a.own, json.null })
+  for k, shape in ipairs(a.shapes) do
+    t.eq({ b.shapes[k].label, b.shapes[k].points, b.shapes[k].shape_type, b.shapes[k].group_id, b.shapes[k].flags, b.shapes[k].description },
+      { shape.label, shape.points, shape.shape_type, shape.group_id, shape.flags, shape.description })
+  end
+  t.eq(first[1].label.shapes[1].box, { 1, 2.5, 29, 37.5 })
+end)
+
+t.test("labelme: a mask, and the picture within the file", function()
+  local mask = core.base64.encode((assert(core.image.new(5, 4, 1, "u8", 255):encode "png")))
+  local dir = labelme_folder((LABELME:gsub('"shapes": %[', '"shapes": [{"label": "m", "points": [[10, 12], [14, 15]], "shape_type": "mask", "mask": "' .. mask .. '"},', 1)))
+  local first = round(dir)
+  t.eq(first[1].label.shapes[1].box, { 10, 12, 5, 4 })
+  local within = fresh()
+  local data = core.base64.encode((core.file.read(dir .. "/a.png")))
+  save(within .. "/a.json", (LABELME:gsub('"imageData": null', function() return '"imageData": "' .. data .. '"' end)))
+  local set = assert(dataset(within))
+  t.eq({ assert(set[1]:load()).width, set[1].label.extra.imageData }, { 63, true })
+end)
+
+t.test("labelme: a bad shape costs that shape", function()
+  for from, want in pairs { ['%[30, 40%], '] = "shapes[0]: 2 points", ['"linestrip"'] = "shape_type", ['"dog"'] = "shapes[1]: label" } do
+    local set = assert(dataset(labelme_folder((LABELME:gsub(from, from == '"linestrip"' and '"blob"' or from == '"dog"' and "7" or "", 1)))))
+    local failures = set:check()
+    t.eq(#failures, 1, from)
+    t.ok(failures[1].reason:find(want, 1, true) and failures[1].reason:find("a.json", 1, true), failures[1].reason)
+    t.eq(#set[1].label.shapes, 5)
+  end
+  local escape = assert(dataset(labelme_folder((LABELME:gsub('"a.png"', '"../../a.png"')))))
+  t.eq(escape[1].name, "a.png")
+end)
+
+t.test("cvat: every kind of shape is read", function()
+  local dir = fresh()
+  draw(dir .. "/sub/a.png", 63, 47)
+  draw(dir .. "/images/b.png", 63, 47)
+  save(dir .. "/annotations.xml", CVAT)
+  local set = assert(dataset(dir))
+  t.eq({ set.format, #set, #set:check(), set.classes }, { "cvat", 2, 0, { "car & van", "road" } })
+  local s = set[1].label.shapes
+  t.eq({ s[1].class, s[1].box, s[1].attributes, s[1].extra.z_order }, { "car & van", { 1.5, 2, 18.5, 28 }, { colour = "red" }, 2 })
+  t.eq(s[2].obb, { 20.0, 15.0, 20, 10, 30 })
+  t.eq({ s[3].polygon.parts[1], s[4].polyline, s[5].keypoints }, { { 1, 1, 20, 1, 20, 20.5 }, { 1, 1, 5, 5 }, { 3, 4, 1, 5, 6, 1 } })
+  t.eq(core.shapes.mask_box(core.shapes.rle_mask(s[6].mask)), 4)
+  t.eq({ s[8].keypoints, set[1].label.classes, #set[2].label.shapes }, { { 7, 8, 2, 1, 2, 0 }, { "wet" }, 0 })
+  for k = 1, 2 do t.ok(set[k]:load()) end
+  local other = fresh()
+  t.eq(assert(dataset.write(set, "coco", other)).written, 2)
+  t.eq(#assert(dataset(other)), 2)
+end)
+
+t.test("cvat: what is wrong is named", function()
+  for _, case in ipairs { { 'xtl="1.5"', "", "xtl" }, { 'rle="2,3,1"', 'rle="2,3"', "add up to 5" }, { '"1,1;5,5"', '"1,1;5"', "points" }, { 'name="b.png"', 'name="/b.png"', "absolute" } } do
+    local dir = fresh()
+    save(dir .. "/annotations.xml", (CVAT:gsub(case[1], case[2], 1)))
+    local set = assert(dataset(dir))
+    local failures = set:check()
+    t.eq(#failures, 1, case[1])
+    t.ok(failures[1].reason:find(case[3], 1, true) and failures[1].reason:find("image", 1, true), failures[1].reason)
+  end
+end)
+
+t.done()
