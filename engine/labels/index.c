@@ -10,22 +10,17 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "labels/stream.h"
+#include "labels/entry.h"
 
 /* An annotation before its image is known. */
 typedef struct Note {
   uint64_t at;
-  int64_t image, category, id;
+  Id image, id;
+  int64_t category;
   uint32_t n, number;
   uint32_t line; /* of the file, cut to 32 bits: for error texts */
   bool has_id, has_category;
 } Note;
-
-typedef struct Set { /* int64 -> uint32, open addressing */
-  int64_t *key;
-  uint32_t *value; /* + 1; 0: free */
-  size_t cap, n;
-} Set;
 
 typedef struct Build {
   Coco *out;
@@ -35,7 +30,8 @@ typedef struct Build {
   int64_t *categories;
   size_t n_categories, cap_categories;
   bool any_images, any_notes, any_categories;
-  Set image_ids, note_ids;
+  IdSet image_ids, note_ids;
+  Texts texts; /* ids that are no numbers */
   Err *err;
 } Build;
 
@@ -45,52 +41,6 @@ static void *grow(void *old, size_t n, size_t *cap, size_t size) {
   void *p = mem_realloc(old, want, size);
   if (p) *cap = want;
   return p;
-}
-
-static size_t slot_of(const Set *s, int64_t key) {
-  uint64_t h = (uint64_t)key * 0x9E3779B97F4A7C15u;
-  size_t i = (size_t)(h ^ h >> 32) & (s->cap - 1);
-  while (s->value[i] && s->key[i] != key) i = (i + 1) & (s->cap - 1);
-  return i;
-}
-
-static void set_clear(Set *s) {
-  mem_free(s->key);
-  mem_free(s->value);
-  *s = (Set){0};
-}
-
-static bool set_grow(Set *s) {
-  Set t = {.cap = s->cap ? s->cap * 2 : 256};
-  t.key = mem_alloc(t.cap, sizeof *t.key);
-  t.value = mem_calloc(t.cap, sizeof *t.value);
-  if (!t.key || !t.value) return set_clear(&t), false;
-  for (size_t i = 0; i < s->cap; i++) {
-    if (!s->value[i]) continue;
-    size_t k = slot_of(&t, s->key[i]);
-    t.key[k] = s->key[i], t.value[k] = s->value[i];
-  }
-  t.n = s->n;
-  set_clear(s);
-  *s = t;
-  return true;
-}
-
-/* The value of key; *found false when there is none and it was added with this value. False: out of memory. */
-static bool set_add(Set *s, int64_t key, uint32_t value, bool *found) {
-  if (s->n * 2 >= s->cap && !set_grow(s)) return false;
-  size_t i = slot_of(s, key);
-  *found = s->value[i] != 0;
-  if (!*found) s->key[i] = key, s->value[i] = value + 1, s->n++;
-  return true;
-}
-
-static bool set_find(const Set *s, int64_t key, uint32_t *value) {
-  if (!s->cap) return false;
-  size_t i = slot_of(s, key);
-  if (!s->value[i]) return false;
-  *value = s->value[i] - 1;
-  return true;
 }
 
 /* Note a fault; false only when out of memory. */
@@ -119,160 +69,59 @@ static bool fault_at(Build *b, uint64_t line, const char *fmt, ...) {
   return fault(b, text);
 }
 
-/* One entry (an object) being read: errors about its fields go to `why`. */
-typedef struct Entry {
-  Json json;
-  Err err;
-  char why[300]; /* "" while all is well */
-  bool broken;   /* no JSON: err says why */
-} Entry;
-
-static bool complain(Entry *e, const char *field, const char *what) {
-  if (!*e->why) snprintf(e->why, sizeof e->why, "%s: %s", field, what);
-  return false;
-}
-
-static const char *describe(const Entry *e, JsonToken t, char out[64]) {
-  switch (t) {
-    case JSON_STRING: snprintf(out, 64, "\"%.40s\"", e->json.text.data ? (char *)e->json.text.data : ""); break;
-    case JSON_INT: snprintf(out, 64, "%lld", (long long)e->json.i); break;
-    case JSON_FLOAT: snprintf(out, 64, "%g", e->json.d); break;
-    case JSON_NULL: return "null";
-    case JSON_TRUE: return "true";
-    case JSON_FALSE: return "false";
-    case JSON_ARRAY: return "a list";
-    default: return "an object";
-  }
+static const char *show_id(const Build *b, Id id, char out[64]) {
+  if (id.text) snprintf(out, 64, "\"%.60s\"", texts_get(&b->texts, id.v));
+  else snprintf(out, 64, "%lld", (long long)id.v);
   return out;
 }
 
-static bool skip(Entry *e, JsonToken t) {
-  if (t == JSON_ERROR || !json_skip(&e->json, t, &e->err)) return e->broken = true, false;
-  return true;
-}
-
-static bool read_integer(Entry *e, JsonToken t, const char *field, int64_t *out) {
-  char text[64], what[160];
-  if (t == JSON_INT) return *out = e->json.i, true;
-  if (t == JSON_FLOAT && e->json.d == floor(e->json.d) && fabs(e->json.d) < 9007199254740992.0) return *out = (int64_t)e->json.d, true;
-  if (t == JSON_FLOAT && fabs(e->json.d) >= 9007199254740992.0)
-    snprintf(what, sizeof what, "%g does not fit in 64 bits, an integer in -2^63..2^63-1 expected", e->json.d);
-  else
-    snprintf(what, sizeof what, "an integer expected, got %s", describe(e, t, text));
-  complain(e, field, what);
-  return skip(e, t);
-}
-
-/* A list of numbers: every one finite. *n of them, the first `keep` in out. */
-static bool read_numbers(Entry *e, JsonToken t, const char *field, double *out, size_t keep, size_t *n) {
-  char text[64], what[160];
-  *n = 0;
-  if (t != JSON_ARRAY) {
-    snprintf(what, sizeof what, "a list of numbers expected, got %s", describe(e, t, text));
-    complain(e, field, what);
-    return skip(e, t);
-  }
-  while ((t = json_next(&e->json, &e->err)) != JSON_ARRAY_END) {
-    if (t == JSON_ERROR) return e->broken = true, false;
-    if ((t != JSON_INT && t != JSON_FLOAT) || !isfinite(e->json.d)) {
-      snprintf(what, sizeof what, "a finite number expected at [%zu], got %s", *n, describe(e, t, text));
-      complain(e, field, what);
-      if (!skip(e, t)) return false;
-    } else if (*n < keep) {
-      out[*n] = e->json.d;
-    }
-    ++*n;
-  }
-  return true;
-}
-
-/* A name that stays inside the folder: no absolute path, no "..", no NUL. */
-static const char *path_refusal(const char *s, size_t n) {
-  if (!n) return "a file name expected, got \"\"";
-  if (memchr(s, 0, n)) return "a NUL in the name";
-  if (*s == '/') return "an absolute path is refused, one inside the data set expected";
-  for (const char *p = s; p;) {
-    const char *next = strchr(p, '/');
-    size_t part = next ? (size_t)(next - p) : strlen(p);
-    if (part == 2 && p[0] == '.' && p[1] == '.') return "a path with \"..\" is refused, one inside the data set expected";
-    p = next ? next + 1 : NULL;
-  }
-  return NULL;
-}
-
-typedef bool (*Field)(Entry *e, const char *key, JsonToken t, void *out);
-
-/* Go through the fields of the object in the span. False when it is no JSON object (entry->broken, err). */
-static bool entry_read(Entry *e, const Span *span, const char *name, Field field, void *out) {
-  char key[32];
-  memset(e, 0, sizeof *e);
-  json_init(&e->json, span->s, span->n, "");
-  JsonToken t = json_next(&e->json, &e->err);
-  if (t != JSON_OBJECT && t != JSON_ERROR) {
-    char text[64];
-    err_set(&e->err, ERR_REFUSED, ":1:1: an object expected, got %s", describe(e, t, text));
-    t = JSON_ERROR;
-  }
-  e->broken = t == JSON_ERROR;
-  while (!e->broken && (t = json_next(&e->json, &e->err)) == JSON_KEY) {
-    snprintf(key, sizeof key, "%s", e->json.text.data ? (char *)e->json.text.data : "");
-    t = json_next(&e->json, &e->err);
-    if (t == JSON_ERROR) e->broken = true;
-    else if (!field(e, key, t, out)) e->broken = e->broken || e->err.code != ERR_NONE;
-  }
-  if (!e->broken && t == JSON_ERROR) e->broken = true;
-  if (!e->broken && json_next(&e->json, &e->err) != JSON_END) e->broken = true;
-  json_clear(&e->json);
-  if (e->broken) span_error(span, name, &e->err);
-  return !e->broken;
+/* An entry that is no JSON is named and left out; only lack of memory ends it all. */
+static bool entry_fault(Build *b, const Entry *e, const char *list, uint32_t number) {
+  char text[700];
+  if (e->err.code == ERR_MEMORY) return err_memory(b->err);
+  snprintf(text, sizeof text, "%s (%s[%u])", e->err.text, list, number);
+  return fault(b, text);
 }
 
 typedef struct ImageFields {
-  int64_t id, w, h;
-  bool has_id, has_name, refused;
+  Texts *texts;
+  Id id;
+  int64_t w, h;
+  bool has_id, has_name;
 } ImageFields;
 
 static bool image_field(Entry *e, const char *key, JsonToken t, void *data) {
   ImageFields *f = data;
-  if (!strcmp(key, "id")) return f->has_id = true, read_integer(e, t, key, &f->id);
-  if (!strcmp(key, "width") && t != JSON_NULL) return read_integer(e, t, key, &f->w);
-  if (!strcmp(key, "height") && t != JSON_NULL) return read_integer(e, t, key, &f->h);
-  if (!strcmp(key, "file_name")) {
-    f->has_name = true;
-    if (t != JSON_STRING) return complain(e, key, "a text expected"), skip(e, t);
-    const char *why = path_refusal(e->json.text.data ? (char *)e->json.text.data : "", e->json.text.n);
-    char what[260];
-    if (why) snprintf(what, sizeof what, "\"%.120s\": %s", e->json.text.data ? (char *)e->json.text.data : "", why), complain(e, key, what);
-    return true;
-  }
-  return skip(e, t);
+  if (!strcmp(key, "id")) return f->has_id = true, entry_id(e, t, key, f->texts, &f->id);
+  if (!strcmp(key, "width") && t != JSON_NULL) return entry_integer(e, t, key, &f->w);
+  if (!strcmp(key, "height") && t != JSON_NULL) return entry_integer(e, t, key, &f->h);
+  if (!strcmp(key, "file_name")) return f->has_name = true, entry_path(e, t, key);
+  return entry_skip(e, t);
 }
 
 static bool add_image(Build *b, const Span *span, uint32_t number) {
   Coco *c = b->out;
   Entry e;
-  ImageFields f = {0};
-  if (!entry_read(&e, span, c->path, image_field, &f)) {
-    char text[700];
-    snprintf(text, sizeof text, "%s (images[%u])", e.err.text, number);
-    return fault(b, text);
-  }
-  if (!f.has_id) complain(&e, "id", "missing, an integer expected");
-  if (!f.has_name) complain(&e, "file_name", "missing, a file name expected");
-  if (f.w < 0 || f.h < 0 || f.w > 1 << 24 || f.h > 1 << 24) complain(&e, "width and height", "sizes in 0..16777216 expected");
+  ImageFields f = {.texts = &b->texts};
+  char shown[64];
+  if (!entry_read(&e, span, c->path, image_field, &f)) return entry_fault(b, &e, "images", number);
+  if (!f.has_id) entry_complain(&e, "id", "missing, an integer or a text expected");
+  if (!f.has_name) entry_complain(&e, "file_name", "missing, a file name expected");
+  if (f.w < 0 || f.h < 0 || f.w > 1 << 24 || f.h > 1 << 24) entry_complain(&e, "width and height", "sizes in 0..16777216 expected");
   bool found = false;
-  if (f.has_id && !set_add(&b->image_ids, f.id, (uint32_t)c->n_images, &found)) return err_memory(b->err);
-  if (found) complain(&e, "id", "a second image with this id");
-  if (*e.why && !fault_at(b, span->line, "images[%u] (id %lld): %s", number, (long long)f.id, e.why)) return false;
+  if (f.has_id && !ids_add(&b->image_ids, f.id, (uint32_t)c->n_images, &found)) return err_memory(b->err);
+  if (found) entry_complain(&e, "id", "a second image with this id");
+  if (*e.why && !fault_at(b, span->line, "images[%u] (id %s): %s", number, show_id(b, f.id, shown), e.why)) return false;
   if (found || !f.has_id) return true;
   CocoImage *more = grow(c->images, c->n_images + 1, &b->cap_images, sizeof *more);
   if (!more) return err_memory(b->err);
   c->images = more;
-  more[c->n_images++] = (CocoImage){.id = f.id, .at = span->at, .n = (uint32_t)span->n, .number = number, .refused = *e.why != 0};
+  more[c->n_images++] = (CocoImage){.at = span->at, .n = (uint32_t)span->n, .number = number, .refused = *e.why != 0};
   return true;
 }
 
 typedef struct NoteFields {
+  Texts *texts;
   Note note;
   double box[4];
   size_t n_box;
@@ -281,58 +130,58 @@ typedef struct NoteFields {
 
 static bool note_field(Entry *e, const char *key, JsonToken t, void *data) {
   NoteFields *f = data;
-  if (!strcmp(key, "id")) return f->note.has_id = true, read_integer(e, t, key, &f->note.id);
-  if (!strcmp(key, "image_id")) return f->has_image = true, read_integer(e, t, key, &f->note.image);
-  if (!strcmp(key, "category_id")) return f->note.has_category = true, read_integer(e, t, key, &f->note.category);
-  if (!strcmp(key, "bbox") && t != JSON_NULL) return f->has_box = true, read_numbers(e, t, key, f->box, 4, &f->n_box);
+  if (!strcmp(key, "id")) return f->note.has_id = true, entry_id(e, t, key, f->texts, &f->note.id);
+  if (!strcmp(key, "image_id")) return f->has_image = true, entry_id(e, t, key, f->texts, &f->note.image);
+  if (!strcmp(key, "category_id")) return f->note.has_category = true, entry_integer(e, t, key, &f->note.category);
+  if (!strcmp(key, "bbox") && t != JSON_NULL) return f->has_box = true, entry_numbers(e, t, key, f->box, 4, &f->n_box);
   if (!strcmp(key, "area") && t != JSON_NULL) {
-    if ((t != JSON_INT && t != JSON_FLOAT) || !isfinite(e->json.d)) complain(e, key, "a finite number expected");
-    return skip(e, t);
+    if ((t != JSON_INT && t != JSON_FLOAT) || !isfinite(e->json.d)) entry_complain(e, key, "a finite number expected");
+    return entry_skip(e, t);
   }
   if (!strcmp(key, "keypoints") && t != JSON_NULL) {
     size_t n;
     double none;
     f->has_shape = true;
-    if (!read_numbers(e, t, key, &none, 0, &n)) return false;
-    return n % 3 ? complain(e, key, "triples x, y, v expected"), true : true;
+    if (!entry_numbers(e, t, key, &none, 0, &n)) return false;
+    return n % 3 ? entry_complain(e, key, "triples x, y, v expected"), true : true;
   }
   if (!strcmp(key, "segmentation") && t != JSON_NULL) {
-    if (t != JSON_ARRAY && t != JSON_OBJECT) complain(e, key, "a list of polygons or an RLE object expected");
+    if (t != JSON_ARRAY && t != JSON_OBJECT) entry_complain(e, key, "a list of polygons or an RLE object expected");
     f->has_shape = true;
-    return skip(e, t);
+    return entry_skip(e, t);
   }
-  if (!strcmp(key, "segments_info")) f->panoptic = true;
-  return skip(e, t);
+  if (!strcmp(key, "segments_info")) {
+    f->panoptic = true;
+    if (t != JSON_ARRAY) entry_complain(e, key, "a list of segments expected");
+  }
+  return entry_skip(e, t);
 }
 
 static void check_note(Entry *e, NoteFields *f) {
   char what[100];
-  if (!f->has_image) complain(e, "image_id", "missing, the id of an image expected");
-  if (f->panoptic) complain(e, "segments_info", "panoptic annotations are not read, instances expected");
-  if (!f->note.has_category) complain(e, "category_id", "missing, the id of a category expected");
+  if (!f->has_image) entry_complain(e, "image_id", "missing, the id of an image expected");
+  if (!f->note.has_category && !f->panoptic) entry_complain(e, "category_id", "missing, the id of a category expected");
   if (f->has_box && f->n_box != 4 && !(f->n_box == 0 && f->has_shape)) {
     snprintf(what, sizeof what, "4 numbers x, y, w, h expected, got %zu", f->n_box);
-    complain(e, "bbox", what);
+    entry_complain(e, "bbox", what);
   }
   if (f->n_box == 4 && !(f->box[2] >= 0 && f->box[3] >= 0)) {
     snprintf(what, sizeof what, "%g x %g, width and height from 0 expected", f->box[2], f->box[3]);
-    complain(e, "bbox", what);
+    entry_complain(e, "bbox", what);
   }
 }
 
 static bool add_note(Build *b, const Span *span, uint32_t number) {
   Entry e;
-  NoteFields f = {.note = {.at = span->at, .n = (uint32_t)span->n, .number = number, .line = (uint32_t)span->line}};
-  if (!entry_read(&e, span, b->out->path, note_field, &f)) {
-    char text[700];
-    snprintf(text, sizeof text, "%s (annotations[%u])", e.err.text, number);
-    return fault(b, text);
-  }
+  NoteFields f = {.texts = &b->texts, .note = {.at = span->at, .n = (uint32_t)span->n, .number = number, .line = (uint32_t)span->line}};
+  if (!entry_read(&e, span, b->out->path, note_field, &f)) return entry_fault(b, &e, "annotations", number);
+  char shown[64];
   check_note(&e, &f);
   bool found = false;
-  if (f.note.has_id && !*e.why && !set_add(&b->note_ids, f.note.id, 0, &found)) return err_memory(b->err);
-  if (found) complain(&e, "id", "a second annotation with this id");
-  if (*e.why && f.note.has_id && strncmp(e.why, "id:", 3)) return fault_at(b, span->line, "annotations[%u] (id %lld): %s", number, (long long)f.note.id, e.why);
+  if (f.note.has_id && !*e.why && !ids_add(&b->note_ids, f.note.id, 0, &found)) return err_memory(b->err);
+  if (found) entry_complain(&e, "id", "a second annotation with this id");
+  if (*e.why && f.note.has_id && strncmp(e.why, "id:", 3)) 
+    return fault_at(b, span->line, "annotations[%u] (id %s): %s", number, show_id(b, f.note.id, shown), e.why);
   if (*e.why) return fault_at(b, span->line, "annotations[%u]: %s", number, e.why);
   Note *more = grow(b->notes, b->n_notes, &b->cap_notes, sizeof *more);
   if (!more) return err_memory(b->err);
@@ -348,26 +197,22 @@ typedef struct CategoryFields {
 
 static bool category_field(Entry *e, const char *key, JsonToken t, void *data) {
   CategoryFields *f = data;
-  if (!strcmp(key, "id")) return f->has_id = true, read_integer(e, t, key, &f->id);
+  if (!strcmp(key, "id")) return f->has_id = true, entry_integer(e, t, key, &f->id);
   if (!strcmp(key, "name")) {
     f->has_name = true;
-    if (t != JSON_STRING) complain(e, key, "a text expected");
+    if (t != JSON_STRING) entry_complain(e, key, "a text expected");
   }
-  return skip(e, t);
+  return entry_skip(e, t);
 }
 
 static bool add_category(Build *b, const Span *span, uint32_t number) {
   Entry e;
   CategoryFields f = {0};
-  if (!entry_read(&e, span, b->out->path, category_field, &f)) {
-    char text[700];
-    snprintf(text, sizeof text, "%s (categories[%u])", e.err.text, number);
-    return fault(b, text);
-  }
-  if (!f.has_id) complain(&e, "id", "missing, an integer expected");
-  if (!f.has_name) complain(&e, "name", "missing, a text expected");
+  if (!entry_read(&e, span, b->out->path, category_field, &f)) return entry_fault(b, &e, "categories", number);
+  if (!f.has_id) entry_complain(&e, "id", "missing, an integer expected");
+  if (!f.has_name) entry_complain(&e, "name", "missing, a text expected");
   for (size_t i = 0; i < b->n_categories; i++)
-    if (b->categories[i] == f.id) complain(&e, "id", "a second category with this id");
+    if (b->categories[i] == f.id) entry_complain(&e, "id", "a second category with this id");
   if (*e.why) return fault_at(b, span->line, "categories[%u] (id %lld): %s", number, (long long)f.id, e.why);
   int64_t *more = grow(b->categories, b->n_categories, &b->cap_categories, sizeof *more);
   if (!more) return err_memory(b->err);
@@ -500,16 +345,17 @@ static bool resolve(Build *b) {
   for (size_t i = 0; i < b->n_notes; i++) {
     Note n = b->notes[i];
     uint32_t image = 0;
-    if (!set_find(&b->image_ids, n.image, &image)) {
-      if (!fault_at(b, n.line, "annotations[%u] (id %lld): image_id: no image %lld", n.number, (long long)n.id, (long long)n.image)) return false;
+    char id[64], other[64];
+    if (!ids_find(&b->image_ids, n.image, &image)) {
+      if (!fault_at(b, n.line, "annotations[%u] (id %s): image_id: no image %s", n.number, show_id(b, n.id, id), show_id(b, n.image, other))) return false;
       continue;
     }
-    if (!known_category(b, n.category)) {
-      if (!fault_at(b, n.line, "annotations[%u] (id %lld): category_id: no category %lld", n.number, (long long)n.id, (long long)n.category)) return false;
+    if (n.has_category && !known_category(b, n.category)) {
+      if (!fault_at(b, n.line, "annotations[%u] (id %s): category_id: no category %lld", n.number, show_id(b, n.id, id), (long long)n.category)) return false;
       continue;
     }
     if (c->images[image].refused) continue; /* it has been named */
-    n.image = image;
+    n.image = (Id){.v = image};
     b->notes[kept++] = n;
   }
   b->n_notes = kept;
@@ -527,7 +373,7 @@ static bool arrange(Build *b) {
   if (!c->notes) return err_memory(b->err);
   c->n_notes = b->n_notes;
   for (size_t i = 0; i < c->n_images; i++) more[i].first = 0;
-  for (size_t i = 0; i < b->n_notes; i++) more[b->notes[i].image].first++;
+  for (size_t i = 0; i < b->n_notes; i++) more[b->notes[i].image.v].first++;
   for (size_t i = 0; i < c->n_images; i++) {
     uint32_t count = more[i].first;
     more[i].first = (uint32_t)total;
@@ -535,7 +381,7 @@ static bool arrange(Build *b) {
   }
   for (size_t i = 0; i < b->n_notes; i++) {
     const Note *n = &b->notes[i];
-    c->notes[more[n->image].first++] = (CocoNote){n->at, n->n, n->number};
+    c->notes[more[n->image.v].first++] = (CocoNote){n->at, n->n, n->number};
   }
   /* each first is now its image's end: shift */
   for (size_t i = c->n_images; i-- > 0;) more[i].first = i ? more[i - 1].first : 0;
@@ -562,8 +408,9 @@ Coco *coco_open(const char *path, Err *err) {
   }
   mem_free(b.notes);
   mem_free(b.categories);
-  set_clear(&b.image_ids);
-  set_clear(&b.note_ids);
+  ids_clear(&b.image_ids);
+  ids_clear(&b.note_ids);
+  texts_clear(&b.texts);
   if (ok) return b.out;
   coco_close(b.out);
   if (err) *err = own;

@@ -9,7 +9,6 @@
 #include "base/err.h"
 
 typedef struct CocoImage {
-  int64_t id;
   uint64_t at;     /* where the object is in the file */
   uint32_t n;      /* its bytes */
   uint32_t number; /* in the file's list, from 0 */

@@ -111,11 +111,21 @@ static int f_count(lua_State *L) {
   return 2;
 }
 
-/* The image at arg as u8 with one channel. */
+/* The image at arg as u8 with one channel, or three that are one number: r + 256 g + 65536 b. */
 static const Image *mask_check(lua_State *L, int arg) {
   const Image *im = image_check(L, arg);
-  luaL_argcheck(L, im->type == IMAGE_U8 && im->c == 1, arg, "a mask of one 8-bit channel expected");
+  luaL_argcheck(L, im->type == IMAGE_U8 && (im->c == 1 || im->c == 3), arg, "a mask of one or three 8-bit channels expected");
   return im;
+}
+
+static int value_at(const Image *im, int x, int y) {
+  const uint8_t *p = (const uint8_t *)image_row(im, y) + (size_t)x * (size_t)im->c;
+  return im->c == 1 ? p[0] : p[0] | p[1] << 8 | p[2] << 16;
+}
+
+static void set_value(Image *im, size_t x, size_t y, int value) {
+  uint8_t *p = (uint8_t *)image_row(im, (int)y) + x * (size_t)im->c;
+  for (int k = 0; k < im->c; k++) p[k] = (uint8_t)(value >> 8 * k);
 }
 
 /* runs(mask[, value]) -> { n, ... }: column by column, lengths of stretches without and with the value (without one: of not 0),
@@ -128,7 +138,7 @@ static int f_runs(lua_State *L) {
   lua_newtable(L);
   for (int x = 0; x < im->w; x++)
     for (int y = 0; y < im->h; y++) {
-      int v = image_row(im, y)[x];
+      int v = value_at(im, x, y);
       bool hit = value < 0 ? v != 0 : v == value;
       if (hit) {
         if (x < x0) x0 = x;
@@ -150,7 +160,7 @@ static int f_paint(lua_State *L) {
   const Image *im = mask_check(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   int value = (int)luaL_checkinteger(L, 3);
-  luaL_argcheck(L, value >= 0 && value <= 255, 3, "0..255 expected");
+  luaL_argcheck(L, value >= 0 && value <= (im->c == 1 ? 255 : 0xFFFFFF), 3, im->c == 1 ? "0..255 expected" : "0..16777215 expected");
   Err err = {0};
   Image *out = image_copy(im, &err);
   if (!out) return bind_fail(L, &err);
@@ -160,7 +170,7 @@ static int f_paint(lua_State *L) {
     lua_pop(L, 1);
     if (n < 0 || (size_t)n > end - at) n = (lua_Integer)(end - at);
     if (k % 2 == 0)
-      for (size_t i = at; i < at + (size_t)n; i++) image_row(out, (int)(i % h))[i / h] = (uint8_t)value;
+      for (size_t i = at; i < at + (size_t)n; i++) set_value(out, i / h, i % h, value);
     at += (size_t)n;
   }
   lua_settop(L, 3);

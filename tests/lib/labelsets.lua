@@ -162,6 +162,35 @@ M.CVAT = [==[<?xml version="1.0" encoding="utf-8"?>
 </annotations>]==]
 
 
+--- A panoptic set: ids of three bytes, a hole, a crowd, void, an image id that is a text, a picture without segments.
+M.PANOPTIC = [==[{"info": {"year": 2024}, "images": [
+ {"id": "str-\u00e9/1", "file_name": "a.png", "width": 63, "height": 47, "license": 3}, {"id": 7, "file_name": "b.png", "width": 63, "height": 47}],
+ "annotations": [
+ {"image_id": "str-\u00e9/1", "file_name": "a.png", "own": [1], "segments_info": [
+  {"id": 8466531, "category_id": 92, "area": 2000, "bbox": [0, 0, 63, 47], "iscrowd": 0, "note": "x"},
+  {"id": 255, "category_id": 1, "area": 300, "bbox": [5, 5, 20, 20], "iscrowd": 0},
+  {"id": 65536, "category_id": 1, "area": 25, "bbox": [30, 30, 5, 5], "iscrowd": 1}]},
+ {"image_id": 7, "file_name": "b.png", "segments_info": []}],
+ "categories": [{"id": 1, "name": "person", "isthing": 1, "color": [220, 20, 60], "supercategory": "person"},
+  {"id": 92, "name": "banner", "isthing": 0, "color": [255, 255, 128]}]}]==]
+
+function M.panoptic_folder(text)
+  local dir = fresh()
+  for _, name in ipairs { "a", "b" } do draw(dir .. "/images/train/" .. name .. ".png", 63, 47) end
+  local function paint(boxes)
+    local image = core.image.new(63, 47, 3, "u8", 0)
+    for _, b in ipairs(boxes) do
+      local ring = { b[1], b[2], b[1] + b[3], b[2], b[1] + b[3], b[2] + b[4], b[1], b[2] + b[4] }
+      image = core.index.paint(image, (core.index.runs(core.shapes.polygon_mask(ring, 63, 47))), b[5])
+    end
+    return image:encode "png"
+  end
+  save(dir .. "/annotations/panoptic_train/a.png", paint { { 0, 0, 63, 40, 8466531 }, { 5, 5, 20, 20, 255 }, { 10, 10, 10, 10, 8466531 }, { 30, 30, 5, 5, 65536 } })
+  save(dir .. "/annotations/panoptic_train/b.png", paint {})
+  save(dir .. "/annotations/panoptic_train.json", text or M.PANOPTIC)
+  return dir
+end
+
 --- The output of a command, and whether it went well.
 function M.run(command)
   local p = assert(io.popen(command .. " 2>&1"))

@@ -39,6 +39,30 @@ t.test("coco: the area is computed anew when the shape has moved", function()
   t.eq(doc.annotations[2].area, 400)
 end)
 
+t.test("coco: ids that are texts are kept, with numbers beside them", function()
+  local dir = fresh()
+  for _, name in ipairs { "a", "b", "c" } do draw(dir .. "/images/" .. name .. ".png") end
+  save(dir .. "/annotations/instances.json", [[{"images": [{"id": "7", "file_name": "a.png", "width": 64, "height": 48},
+    {"id": 7, "file_name": "b.png", "width": 64, "height": 48}, {"id": "\u00fc x", "file_name": "c.png", "width": 64, "height": 48},
+    {"id": "7", "file_name": "d.png", "width": 64, "height": 48}],
+    "annotations": [{"id": "n-1", "image_id": "7", "category_id": 1, "bbox": [1, 1, 5, 5]}, {"id": 1, "image_id": 7, "category_id": 1, "bbox": [2, 2, 5, 5]},
+      {"id": "n-2", "image_id": "\u00fc x", "category_id": 1, "bbox": [3, 3, 5, 5]}, {"id": "n-1", "image_id": 7, "category_id": 1, "bbox": [4, 4, 5, 5]},
+      {"id": "n-3", "image_id": "nowhere", "category_id": 1, "bbox": [4, 4, 5, 5]}],
+    "categories": [{"id": 1, "name": "x"}]}]])
+  local set = assert(dataset(dir))
+  local failures = set:check()
+  local text = {}
+  for k, f in ipairs(failures) do text[k] = f.reason:match ": (.*)$" end
+  t.eq(text, { 'images[3] (id "7"): id: a second image with this id', "annotations[3]: id: a second annotation with this id",
+    'annotations[4] (id "n-3"): image_id: no image "nowhere"' })
+  t.eq({ set[1].label.id, set[1].label.shapes[1].id, set[2].label.id, set[2].label.shapes[1].id, set[3].label.id }, { "7", "n-1", 7, 1, "ü x" })
+  local out = fresh()
+  assert(dataset.write(set, "coco", out))
+  local doc = json.decode((core.file.read(out .. "/annotations/instances.json")))
+  t.eq({ doc.images[1].id, doc.images[2].id, doc.images[3].id }, { "7", 7, "ü x" })
+  t.eq({ doc.annotations[1].image_id, doc.annotations[1].id, doc.annotations[3].image_id, doc.annotations[3].id }, { "7", "n-1", "ü x", "n-2" })
+end)
+
 t.test("run lengths as COCO publishes them", function()
   local common = require "brink.labels.formats.common"
   for text, counts in pairs { ["61X13mN000`0"] = { 6, 1, 40, 4, 5, 4, 5, 4, 21 }, ["061"] = { 0, 6, 1 }, ["231N"] = { 2, 3, 1, 1 },

@@ -24,7 +24,7 @@ end
 local ROUNDS = tonumber(os.getenv "BRINK_FUZZ") or 60
 
 -- What was read of a damaged file can be written in any format, or is refused with a reason.
-local WRITTEN = { "coco", "yolo", "voc", "labelme", "csv", "jsonl", "huggingface", "webdataset" }
+local WRITTEN = { "coco", "panoptic", "yolo", "voc", "labelme", "csv", "jsonl", "huggingface", "webdataset" }
 
 local function fuzz(name, dir, file, opts)
   t.test("changed bytes in a " .. name .. " file: read or refused with a reason, never a crash", function()
@@ -50,6 +50,8 @@ local function fuzz(name, dir, file, opts)
 end
 
 fuzz("COCO", coco_folder, "annotations/instances.json", { format = "coco" })
+fuzz("panoptic", sets.panoptic_folder, "annotations/panoptic_train.json", { format = "panoptic" })
+fuzz("panoptic mask", sets.panoptic_folder, "annotations/panoptic_train/a.png", { format = "panoptic" })
 fuzz("YOLO", function() return yolo_folder({ ["train/a"] = "0 0.5 0.5 0.2 0.2\n2 0.123457 0.7 0.1 0.333333\n" }, NAMES) end, "labels/train/a.txt", { format = "yolo" })
 fuzz("data.yaml", function() return yolo_folder({ ["train/a"] = "0 0.5 0.5 0.2 0.2\n" }, NAMES .. "kpt_shape: [1, 3]\nflip_idx: [0]\n") end, "data.yaml", { format = "yolo" })
 fuzz("VOC", function() return voc_folder(VOC) end, "Annotations/a.xml", { format = "voc" })

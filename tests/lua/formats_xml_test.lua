@@ -20,6 +20,19 @@ t.test("voc: attributes, parts, unknown elements, masks with their palette", fun
   t.eq(#first.classes, 2)
 end)
 
+t.test("voc: 255 does not count: the metrics leave it out, a new border has it", function()
+  local label = assert(dataset(voc_folder(VOC, true)))[1].label
+  local diff = brink.diff
+  t.eq(label.meta.void, 255)
+  local wrong = label.segmentation:run { { op = "erase_many", boxes = { 0, 0, 1, 47 }, value = 15 } } -- differs where the truth is void
+  t.eq(diff.miou(label, { segmentation = wrong }), 0.0)
+  local size = { width = 63, height = 47 }
+  local moved = require("brink.labels").transport(label, { { op = "translate", x = 10, y = 0 } }, size, size)
+  t.eq({ { moved.segmentation:pixel(3, 3) }, { moved.segmentation:pixel(12, 3) } }, { { 255 }, { 15 } })
+  moved = require("brink.labels").transport(label, { { op = "translate", x = 10, y = 0 } }, size, size, { void = 0 })
+  t.eq({ moved.segmentation:pixel(3, 3) }, { 0 })
+end)
+
 t.test("voc: corners from 1 on demand", function()
   local dir = voc_folder(VOC)
   local one = assert(dataset(dir, { one_based = true }))

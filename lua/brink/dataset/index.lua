@@ -90,7 +90,7 @@ end
 function M.list(items, get, fields)
   local self = fields or {}
   self.count, self.items = #items, items
-  function self:get(k) return get(self.items[k], k, self) end
+  self.get = function(index, k) return get(index.items[k], k, index) end
   return self
 end
 

@@ -119,8 +119,8 @@ end
 --- Read every label once. Returns the set's failures (all of them are known then), and { lost, clipped }: entries that
 -- could not be used, coordinates set back to the frame.
 function methods:check()
-  for k = 1, self.count do local _ = self[k].label end
   local report = self.report or {}
+  for k = 1, self.count do local _ = self[k].label end
   return self.failures, { lost = report.lost or #self.failures, clipped = report.clipped or 0 }
 end
 

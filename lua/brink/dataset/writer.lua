@@ -166,11 +166,10 @@ function Writer:place(name, split, label) return self.format.place(name, split, 
 
 -- Bytes and shape of a picture given as an Image, bytes, or { path = }.
 local function picture_of(picture, name, info)
-  local bytes, message, code = picture, nil, nil
+  local bytes = picture
   if type(picture) == "userdata" then
     local kind = (name:match "%.(%w+)$" or "png"):lower()
-    bytes, message, code = picture:encode((kind == "jpg" or kind == "jpeg") and "jpeg" or "png")
-    try(bytes, message, code)
+    bytes = try(picture:encode((kind == "jpg" or kind == "jpeg") and "jpeg" or "png"))
     return bytes, picture.width, picture.height, picture.channels
   end
   if type(picture) == "table" then bytes = try(file.read(picture.path)) end

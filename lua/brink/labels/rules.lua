@@ -52,8 +52,8 @@ end
 -- min_visibility (0; share of the object's original area that must still be seen, over the whole plan), min_area (0 square
 -- pixels), min_size (0 pixels, or { w, h }), min_objects (0; fewer left in a label that had as many: reject), clip (true:
 -- boxes end at the frame), on_lost ("drop" the object, "keep" it, "reject" the picture so that it is drawn again), outline
--- ("box", or "ellipse": a box without mask or polygon turns as the ellipse inside it), void (0: value of semantic masks
--- where nothing maps), exclude ({ class = { augmentation, ... } }), class_on_flip ({ class = other class } when the picture
+-- ("box", or "ellipse": a box without mask or polygon turns as the ellipse inside it), void (value of semantic masks where
+-- nothing maps; default meta.void of the label, 255 in VOC, else 0), exclude ({ class = { augmentation, ... } }), class_on_flip ({ class = other class } when the picture
 -- is mirrored). Returns an object with `log`, the counts by reason. Raises on unknown or ill-typed fields.
 function M.new(given)
   given = given or {}
@@ -70,7 +70,7 @@ function M.new(given)
     min_visibility = number(given, "min_visibility", 1, 0), min_area = number(given, "min_area", math.huge, 0), min_size = size,
     min_objects = number(given, "min_objects", math.huge, 0), clip = given.clip ~= false,
     on_lost = choice(given, "on_lost", { "drop", "keep", "reject" }), outline = choice(given, "outline", { "box", "ellipse" }),
-    void = number(given, "void", 65535, 0), exclude = exclusions(given.exclude), class_on_flip = given.class_on_flip or {},
+    void = number(given, "void", 65535), exclude = exclusions(given.exclude), class_on_flip = given.class_on_flip or {},
     log = {},
   }, Rules)
 end

@@ -403,7 +403,7 @@ function M.shapes(label, plan, image_in, rules)
     if label.segmentation.width ~= w or label.segmentation.height ~= h then
       return nil, ("segmentation of %d x %d on a picture of %d x %d"):format(label.segmentation.width, label.segmentation.height, w, h)
     end
-    out.segmentation = assert(warp:mask(label.segmentation, rules.void))
+    out.segmentation = assert(warp:mask(label.segmentation, rules.void or meta.void or 0))
   end
   if label.heatmaps and not still then
     out.heatmaps = {}

@@ -5,13 +5,12 @@
 -- SPDX-License-Identifier: MIT
 local common = require "brink.labels.formats.common"
 local core = require "brink.core"
+local writing = require "brink.labels.formats.coco_write"
 local json, null = core.json, core.json.null
 
-local M = { name = "coco", doc = "COCO JSON: boxes, polygons, run lengths, keypoints" }
+local M = { name = "coco", doc = "COCO JSON: boxes, polygons, run lengths, keypoints", place = writing.place, finish = writing.finish, note = writing.note }
 
-local IMAGE_KEYS = { id = true, file_name = true, width = true, height = true }
-local NOTE_KEYS = { id = true, image_id = true, category_id = true, bbox = true, area = true, iscrowd = true, segmentation = true,
-  keypoints = true, num_keypoints = true, attributes = true }
+local IMAGE_KEYS, NOTE_KEYS = writing.IMAGE_KEYS, writing.NOTE_KEYS
 
 local function looks_coco(path)
   local f = path:match "%.json$" and io.open(path, "rb")
@@ -175,6 +174,7 @@ local function flag(v) return v == 1 or v == true end
 
 -- One annotation as an object, or nil and what is wrong.
 local function read_note(note, where, by_id, report, width, height)
+  if note.segments_info ~= nil then return nil, "segments_info: a panoptic annotation, the format \"panoptic\" reads it" end
   local category = by_id[note.category_id]
   if not category then return nil, "category_id: no category " .. common.show(note.category_id) end
   local object = { class = category.name, class_id = note.category_id, id = note.id, crowd = flag(note.iscrowd) }
@@ -211,6 +211,7 @@ Index.__index = Index
 
 local function id_text(note)
   local id = type(note) == "table" and note.id
+  if type(id) == "string" then return (" (id %s)"):format(common.show(id)) end
   return math.type(id) == "integer" and (" (id %d)"):format(id) or ""
 end
 
@@ -234,15 +235,24 @@ function Index:label(k, image)
   return label
 end
 
-function Index:get(k)
+--- The table of sample k of an index, its image entry as `image`; raises when the file has changed since.
+function M.entry(self, k)
   local image = json.decode(self.index:image(k) or "", self.file)
   if type(image) ~= "table" or type(image.file_name) ~= "string" then error(self.file .. ": it has changed since it was opened", 0) end
   local width, height = math.tointeger(image.width), math.tointeger(image.height)
-  return { path = common.join(self.root, image.file_name), relative = image.file_name, name = common.base(image.file_name), split = self.split,
-    load = common.sized_loader(width, height, self.file), read_label = function() return self:label(k, image) end }
+  return { path = common.join(self.root, image.file_name), relative = image.file_name, name = common.base(image.file_name), split = self.split, image = image,
+    load = common.sized_loader(width, height, self.file) }
 end
 
-local function open_file(entry, opts)
+function Index:get(k)
+  local given = M.entry(self, k)
+  local image = given.image
+  given.image, given.read_label = nil, function() return self:label(k, image) end
+  return given
+end
+
+--- An index of one file { path, split }: `by_id` has its categories, `index` the places of its entries.
+function M.open_file(entry, opts)
   local index, message, code = core.index.coco(entry.path)
   if not index then return nil, message, code end
   local report = common.report()
@@ -267,11 +277,11 @@ end
 --- opts: images (folder the file names are relative to; else the usual places are tried), split (only this one).
 function M.open(path, opts)
   local info = core.file.info(path)
-  if info.type == "file" then return open_file({ path = path, split = split_of(path) }, opts) end
+  if info.type == "file" then return M.open_file({ path = path, split = split_of(path) }, opts) end
   local parts = {}
   for _, entry in ipairs(files_in(common.trim(path))) do
     if not opts.split or entry.split == opts.split then
-      local part, message, code = open_file(entry, opts)
+      local part, message, code = M.open_file(entry, opts)
       if not part then return nil, message, code end
       parts[#parts + 1] = part
     end
@@ -281,181 +291,6 @@ function M.open(path, opts)
   end
   if #parts == 1 then return parts[1] end
   return require("brink.dataset.index").join(parts)
-end
-
--- Writing ----------------------------------------------------------------------------------------------------------------
-
-local function area_of(object)
-  if object.mask then
-    local rle = common.rle(object.mask)
-    local counts = rle and common.counts(rle.counts)
-    if counts then return common.runs_area(counts) end
-  end
-  if object.polygon then
-    local sum = 0
-    for _, ring in ipairs(object.polygon.parts) do sum = sum + common.area(ring) end
-    for _, ring in ipairs(object.polygon.holes or {}) do sum = sum - common.area(ring) end
-    return sum
-  end
-  local box = common.box_of(object)
-  return box and box[3] * box[4] or 0
-end
-
-local function segmentation_of(object, facts, label)
-  local polygon = object.polygon
-  if polygon and #(polygon.holes or {}) == 0 then
-    local parts = json.array {}
-    for k, ring in ipairs(polygon.parts) do parts[k] = json.array(table.move(ring, 1, #ring, 1, {})) end
-    return parts
-  end
-  if polygon then return common.polygon_rle(polygon, label.width, label.height) end
-  if object.mask then
-    local rle = common.rle(object.mask)
-    return rle and { size = { rle.size[1], rle.size[2] }, counts = rle.counts } or nil
-  end
-  if object.quad then return json.array { json.array(table.move(object.quad, 1, 8, 1, {})) } end
-  if object.obb then return json.array { json.array(common.corners(object.obb)) } end
-  return facts.empty and json.array {} or nil
-end
-
--- The category id of an object: its own while that category still has its class's name.
-local function category_of(object, ids)
-  local name = object.class
-  if object.class_id ~= nil and ids.name[object.class_id] ~= nil and (name == nil or ids.name[object.class_id] == name) then return object.class_id end
-  local key = type(name) == "string" and name or tostring(name)
-  if ids.of[key] then return ids.of[key] end
-  ids.max = ids.max + 1
-  ids.of[key], ids.name[ids.max] = ids.max, key
-  ids.added[#ids.added + 1] = { id = ids.max, name = key }
-  return ids.max
-end
-
---- An object as an annotation (a table).
-function M.note(object, label, ids)
-  local facts = common.sealed(object)
-  local note = {}
-  for key, value in next, object.extra or {} do if not NOTE_KEYS[key] then note[key] = value end end
-  note.category_id = category_of(object, ids)
-  note.iscrowd = object.crowd and 1 or 0
-  local box = common.box_of(object)
-  note.bbox = box and json.array { box[1], box[2], box[3], box[4] } or nil
-  note.area = facts.area or area_of(object)
-  note.segmentation = segmentation_of(object, facts, label)
-  if object.keypoints then
-    local points, seen = json.array {}, 0
-    for k = 1, #object.keypoints, 3 do
-      local x, y, v = object.keypoints[k], object.keypoints[k + 1], object.keypoints[k + 2]
-      if v > 0 then seen = seen + 1 elseif not facts.of then x, y = 0, 0 end
-      points[k], points[k + 1], points[k + 2] = x, y, v
-    end
-    note.keypoints, note.num_keypoints = points, seen
-  end
-  note.attributes = object.attributes
-  if note.attributes == nil then note.attributes = facts.attributes end
-  return note
-end
-
--- Ids that stay where they are free, fresh ones above all others. `max`: the largest given one.
-local function ids_from(max)
-  local used, next_id = {}, max
-  return function(id)
-    if math.type(id) == "integer" and not used[id] then
-      used[id] = true
-      return id
-    end
-    next_id = next_id + 1
-    used[next_id] = true
-    return next_id
-  end
-end
-
-local function largest_ids(records)
-  local image, note = 0, 0
-  for record in records() do
-    local label = record.label
-    if common.is_shapes(label) then
-      if math.type(label.id) == "integer" and label.id < math.maxinteger // 2 then image = math.max(image, label.id) end
-      for _, object in ipairs(label.shapes or {}) do
-        if math.type(object.id) == "integer" and object.id < math.maxinteger // 2 then note = math.max(note, object.id) end
-      end
-    end
-  end
-  return image, note
-end
-
-local function category_ids(meta, classes)
-  local ids = { of = {}, name = {}, max = 0, list = {}, added = {} }
-  local function add(c)
-    ids.list[#ids.list + 1] = c
-    ids.of[c.name] = ids.of[c.name] or c.id
-    ids.name[c.id] = c.name
-    ids.max = math.max(ids.max, c.id)
-  end
-  for _, c in ipairs(meta.coco and meta.coco.categories or {}) do
-    if type(c) == "table" and math.type(c.id) == "integer" and type(c.name) == "string" then add(c) end
-  end
-  if #ids.list > 0 then return ids end
-  for k, name in ipairs(classes or {}) do
-    local c = { id = k, name = tostring(name) }
-    local label = meta.label or {}
-    if label.keypoint_names then c.keypoints, c.skeleton = label.keypoint_names, label.skeleton or json.array {} end
-    add(c)
-  end
-  return ids
-end
-
-function M.place(name, split) return (split and "images/" .. split .. "/" or "images/") .. name end
-
-local function image_entry(record, id)
-  local label, entry = record.label, {}
-  if common.is_shapes(label) then for key, value in next, label.extra or {} do if not IMAGE_KEYS[key] then entry[key] = value end end
-  elseif label ~= nil then entry.label = label end
-  entry.id, entry.width, entry.height = id, record.width, record.height
-  entry.file_name = record.name:gsub("^images/", "")
-  if record.split and entry.file_name:sub(1, #record.split + 1) == record.split .. "/" then entry.file_name = entry.file_name:sub(#record.split + 2) end
-  return entry
-end
-
--- One split's file.
-local function write_file(out, records, meta, classes)
-  local max_image, max_note = largest_ids(records)
-  local ids = category_ids(meta, classes)
-  local image_id, note_id = ids_from(max_image), ids_from(max_note)
-  out:write "{\"images\":["
-  local first = true
-  for record in records() do
-    out:write(first and "\n" or ",\n", json.encode(image_entry(record, image_id(common.is_shapes(record.label) and record.label.id or nil))))
-    first = false
-  end
-  out:write "\n],\n\"annotations\":["
-  image_id, first = ids_from(max_image), true
-  for record in records() do
-    local id = image_id(common.is_shapes(record.label) and record.label.id or nil)
-    for _, object in ipairs(common.objects(record.label)) do
-      local note = M.note(object, record.label, ids)
-      note.image_id, note.id = id, note_id(object.id)
-      out:write(first and "\n" or ",\n", json.encode(note))
-      first = false
-    end
-  end
-  table.move(ids.added, 1, #ids.added, #ids.list + 1, ids.list)
-  out:write("\n],\n\"categories\":", json.encode(json.array(ids.list)))
-  local rest = meta.coco and meta.coco.rest or {}
-  for _, key in ipairs(common.sorted(rest)) do
-    out:write(",\n", json.encode(key), ":", json.encode(rest[key]))
-  end
-  out:write "}\n"
-end
-
---- annotations/instances_SPLIT.json for every split (annotations/instances.json without).
-function M.finish(folder, records, opts)
-  for _, split in ipairs(opts.splits) do
-    local meta = opts.meta
-    if split and meta.splits and meta.splits[split] then meta = meta.splits[split] end
-    local out = folder:open("annotations/instances" .. (split and "_" .. split or "") .. ".json")
-    write_file(out, function() return records(split) end, meta, opts.classes)
-    out:commit()
-  end
 end
 
 return M

@@ -63,14 +63,17 @@ function M.number(text)
 end
 
 --- What went wrong or was changed while reading. `failures`: entries lost (the first LIMIT of them; `lost` counts all);
--- `clipped`: coordinates set back to the frame.
+-- `clipped`: coordinates set back to the frame. A label that is read again does not fail twice.
 M.LIMIT = 10000
 local Report = {}
 Report.__index = Report
-function M.report() return setmetatable({ failures = {}, lost = 0, clipped = 0 }, Report) end
+function M.report() return setmetatable({ failures = {}, lost = 0, clipped = 0, told = {} }, Report) end
 function Report:fail(path, reason, code)
+  if self.told[reason] then return end
   self.lost = self.lost + 1
-  if #self.failures < M.LIMIT then self.failures[#self.failures + 1] = { path = path, reason = reason, code = code or "refused" } end
+  if #self.failures < M.LIMIT then
+    self.told[reason] = true     self.failures[#self.failures + 1] = { path = path, reason = reason, code = code or "refused" }
+  end
 end
 
 --- A box x, y, w, h within a frame of width x height (0 or nil: unknown): what sticks out is cut off and counted.

@@ -3,7 +3,6 @@
 -- SPDX-License-Identifier: MIT
 local common = require "brink.labels.formats.common"
 local core = require "brink.core"
-local tree = require "brink.labels.formats.tree"
 local json = core.json
 
 local M = { name = "cvat", doc = "CVAT XML for images (read only)" }

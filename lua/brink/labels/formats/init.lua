@@ -12,7 +12,7 @@ local M = {}
 local LIST = {
   require "brink.labels.formats.imagefolder", csv.csv, csv.albumentations, require "brink.labels.formats.labelme",
   require "brink.labels.formats.voc", require "brink.labels.formats.cvat", require "brink.labels.formats.yolo",
-  require "brink.labels.formats.coco", lines.huggingface, lines.jsonl, require "brink.labels.formats.webdataset",
+  require "brink.labels.formats.coco", require "brink.labels.formats.panoptic", lines.huggingface, lines.jsonl, require "brink.labels.formats.webdataset",
 }
 
 function M.list() return table.move(LIST, 1, #LIST, 1, {}) end

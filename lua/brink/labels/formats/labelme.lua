@@ -203,8 +203,8 @@ function M.open(path)
     self.root = common.trim(path)
     self.items = {}
     for _, rel in ipairs((common.walk(self.root, function(name) return name:find "%.json$" ~= nil end, self.report))) do
-      local path = self.root .. "/" .. rel
-      if common.find_picture(common.stem(path)) or is_labelme(path) then self.items[#self.items + 1] = rel end
+      local at = self.root .. "/" .. rel
+      if common.find_picture(common.stem(at)) or is_labelme(at) then self.items[#self.items + 1] = rel end
     end
   end
   self.count = #self.items

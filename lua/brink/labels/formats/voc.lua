@@ -276,11 +276,12 @@ function M.open(path, opts)
   local root = info.type == "file" and common.folder(path) or common.trim(path)
   local xml = info.type == "file" and root or xml_folder(root)
   if info.type == "file" and common.base(root) == "Annotations" then root = common.folder(root) end
-  local meta = { format = "voc", label = { class_names = nil }, voc = { one_based = opts.one_based or nil } }
+  local label_meta = { void = common.is_dir(root .. "/SegmentationClass") and VOID or nil }
+  local meta = { format = "voc", label = label_meta, voc = { one_based = opts.one_based or nil } }
   local function part(stems, split)
     local report = common.report()
     return setmetatable({ stems = stems, count = #stems, split = split, root = root, xml = xml, report = report, classes = classes,
-      one_based = opts.one_based, label_meta = {}, meta = meta }, Index)
+      one_based = opts.one_based, label_meta = label_meta, meta = meta }, Index)
   end
   if info.type == "file" then return part { common.stem(common.base(path)) } end
   local parts = {}
