@@ -61,6 +61,35 @@ t.test("everything a reader needs is there", function()
   end
 end)
 
+t.test("every picture has words, what scrolls can be reached by key, links lead somewhere", function()
+  local text = page.render(sample_report "a")
+  for tag in text:gmatch "<img[^>]*>" do t.ok(tag:find ' alt="[^"]+"', tag) end
+  for tag in text:gmatch '<div class="s[ct]r[^>]*>' do t.ok(tag:find('tabindex="0"', 1, true), tag) end
+  for svg in text:gmatch "<svg.->.-</svg>" do t.ok(svg:find 'role="img"' and svg:find "<title>[^<]+</title>", svg:sub(1, 80)) end
+  for target in text:gmatch 'href="#([^"]+)"' do
+    local _, count = text:gsub('id="' .. target:gsub("%p", "%%%0") .. '"', "")
+    t.eq(count, 1, target)
+  end
+end)
+
+t.test("a stretch measured on few pictures is thin, the rest is not", function()
+  local report = sample_report "a"
+  local text = page.render(report)
+  t.ok(text:find('class="line few"', 1, true) and text:find('class="line"', 1, true))
+  for _, p in ipairs(report.rows[1].curve) do p.inferred = false end
+  t.ok(not page.render(report):find('class="line few"', 1, true))
+end)
+
+t.test("an answer that is right needs no second name; the whole hash is there", function()
+  local report = sample_report "a"
+  local shot = report.rows[1].first_failure
+  shot.label, shot.prediction, shot.error = "cat", "dog", 1
+  t.has(page.render(report), "expected <b>cat</b>, got <b>dog</b>, error 1.00")
+  shot.prediction, shot.error = "cat", 0.7
+  t.has(page.render(report), "<b>cat</b>, as expected but not sure, error 0.70")
+  t.has(page.render(report), 'title="hash of the tested pixels: ' .. shot.hash .. '"')
+end)
+
 t.test("a template with a missing value raises", function()
   t.raises(function() html.fill("{{a}}", {}) end, "no value for {{a}}")
 end)

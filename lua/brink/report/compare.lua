@@ -17,13 +17,15 @@ local PAGE = [[<!DOCTYPE html>
 <main>
 <h2>Who holds out longer</h2>
 <p class="small soft">Differences are b less a, positive where b holds out longer, with their 95 % intervals; what b loses most comes first.</p>
-<div class="scroll"><table><thead><tr><th>augmentation</th><th class="num">break a</th><th class="num">break b</th><th class="num">difference</th>
+<div class="scroll" tabindex="0"><table><thead><tr><th>augmentation</th><th class="num">break a</th><th class="num">break b</th><th class="num">difference</th>
 <th class="num">onset difference</th><th class="num">area</th><th class="num">p</th></tr></thead>
 <tbody>
 {{{rows}}}
 </tbody></table></div>
 <h2>One by one</h2>
+<div class="pairs">
 {{{articles}}}
+</div>
 {{{rest}}}
 </main>
 <footer><p>Both models answered the very same pixels. The lines are mean errors, the bands 95 % intervals of each; dashed lines mark the breaks, a
@@ -39,7 +41,7 @@ local function change(d)
   return ("%+.3f (%+.2f to %+.2f)"):format(d.difference, d.lo, d.hi)
 end
 
-local function mark(side) return side.better == "b" and "gain" or side.better == "a" and "loss" or "" end
+local function mark(side) return side.break_.never == "both" and "" or side.better == "b" and "gain" or side.better == "a" and "loss" or "" end
 local function anchor(side) return (compare.title(side):gsub("[^%w]", function(c) return ("-%02x"):format(c:byte()) end)) end
 
 local function p_text(side)
@@ -61,10 +63,10 @@ local function verdict(side)
   local out = {}
   local b = side.break_
   if b.never == "both" then out[1] = "Neither breaks."
-  elseif b.never then out[1] = ("Only %s breaks, at %.2f."):format(b.never == "a" and "b" or "a", b.never == "a" and b.b or b.a)
-  else out[1] = ("a breaks at %.2f, b at %.2f."):format(b.a, b.b) end
-  out[2] = side.better and side.better .. " holds out longer." or "No difference is shown."
-  for _, c in ipairs(side.crossovers) do out[#out + 1] = ("%s errs less up to intensity %.2f, %s beyond."):format(c.before, c.i, c.after) end
+  elseif b.never then out[1] = ("Only model %s breaks, at %.2f."):format(b.never == "a" and "b" or "a", b.never == "a" and b.b or b.a)
+  else out[1] = ("Model a breaks at %.2f, model b at %.2f."):format(b.a, b.b) end
+  out[2] = side.better and ("Model %s holds out longer."):format(side.better) or "No difference is shown."
+  for _, c in ipairs(side.crossovers) do out[#out + 1] = ("Model %s errs less up to intensity %.2f, model %s beyond."):format(c.before, c.i, c.after) end
   return table.concat(out, " ")
 end
 
@@ -76,7 +78,7 @@ local function tests(side)
   for k, r in ipairs(side.mcnemar) do
     out[k] = html.fill(TEST, { i = number(r.i), n = r.n, a = r.a_only, b = r.b_only, p = ("%.3g"):format(r.p), adjusted = ("%.3g"):format(r.p_adjusted) })
   end
-  return [[<details><summary>McNemar at the shared intensities</summary><div class="scroll"><table><thead><tr><th class="num">intensity</th><th class="num">images</th>
+  return [[<details><summary>McNemar at the shared intensities</summary><div class="scroll" tabindex="0"><table><thead><tr><th class="num">intensity</th><th class="num">images</th>
 <th class="num">only a wrong</th><th class="num">only b wrong</th><th class="num">p</th><th class="num">adjusted</th></tr></thead><tbody>]] .. table.concat(out) .. "</tbody></table></div></details>"
 end
 
@@ -88,7 +90,7 @@ local function article(side, names)
     { name = names[2], points = side.curve_b, break_ = not (n == "b" or n == "both") and side.break_.b or nil },
   }, { title = compare.title(side) .. ": error over intensity", crossovers = crossovers })
   return html.fill([[<article id="{{anchor}}"><div class="head"><h3>{{name}}</h3><span class="tag">{{family}}</span></div>
-<p class="verdict">{{verdict}}</p><div class="solo">{{{chart}}}</div>{{{tests}}}</article>]],
+<p class="verdict">{{verdict}}</p>{{{chart}}}{{{tests}}}</article>]],
     { anchor = anchor(side), name = compare.title(side), family = side.family or "", verdict = verdict(side), chart = chart, tests = tests(side) })
 end
 

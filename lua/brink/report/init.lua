@@ -18,10 +18,16 @@ local M = {}
 local STRIP, THUMB = 9, 132 -- frames; pixels of their longer side
 local EXACT_PIXELS = 4e6    -- larger pictures are shown reduced, and the caption says so
 
+-- A parameter's name and unit as words; "of the area" says already what "area" would.
+local function words_of(name, p)
+  local unit = p.unit or ""
+  return unit == "of the " .. name and "" or name:gsub("_", " "), unit
+end
+
 --- A parameter as text: "sigma 0.012 of short side".
 local function parameter(name, p, value)
-  local unit = p.unit and p.unit ~= "" and " " .. p.unit or ""
-  return ("%s %.3g%s"):format(name:gsub("_", " "), value, unit)
+  local word, unit = words_of(name, p)
+  return (("%s %.3g %s"):format(word, value, unit):gsub("^ ", ""):gsub(" $", ""))
 end
 
 -- The parameters of a row at a signed intensity, those that move; nil when the row is no longer known.
@@ -40,7 +46,8 @@ local function units(row, side)
   for _, name in ipairs(row and row.param_names or {}) do
     local p = row.params[name]
     if p.full and p.full ~= p.off then
-      local out = { name = name:gsub("_", " ") .. (p.unit and p.unit ~= "" and ", " .. p.unit or "") }
+      local word, unit = words_of(name, p)
+      local out = { name = word == "" and "the share " .. unit or word .. (unit ~= "" and ", " .. unit or "") }
       for k = 0, 4 do out[k + 1] = ("%.3g"):format(row:at(measure.signed(side, k / 4))[name]) end
       return out
     end
@@ -179,6 +186,19 @@ local function thousands(n)
   return (s:gsub("^,", ""))
 end
 
+-- How many break the model, how many only cost it answers.
+local function tally(rows)
+  local counts, parts = { 0, 0, 0 }, {}
+  for _, row in ipairs(rows) do
+    local k = row.break_ and 1 or row.onset and 2 or 3
+    counts[k] = counts[k] + 1
+  end
+  for k, verbs in ipairs { { "breaks it", "break it" }, { "only costs it answers", "only cost it answers" }, { "costs it next to nothing", "cost it next to nothing" } } do
+    if counts[k] > 0 then parts[#parts + 1] = counts[k] .. " " .. verbs[counts[k] == 1 and 1 or 2] end
+  end
+  return ("Of %d tried, %s."):format(#rows, table.concat(parts, ", "))
+end
+
 local function model_of(study)
   local analysis, names, baseline = study.analysis, {}, {}
   for _, s in ipairs(study:samples()) do
@@ -188,11 +208,12 @@ local function model_of(study)
   local curves = study:fragility()
   local rows = map.map(curves, function(curve) return side_of(study, curve, names, baseline) end)
   local worst = rows[1] and (rows[1].break_ or rows[1].onset) and rows[1]
+
   local agree = analysis.settings.label_free and "Errors are measured against the model's own answer on the untouched picture"
     or ("The model is wrong on %.1f %% of the untouched pictures"):format(analysis.baseline * 100)
   return {
     title = "Where the model breaks",
-    lead = ("%s; below is how much worse it gets as each effect grows."):format(agree),
+    lead = ("%s; below is how much worse it gets as each effect grows. %s"):format(agree, tally(rows)),
     facts = { { "pictures", thousands(analysis.set_size) }, { "baseline error", ("%.1f %%"):format(analysis.baseline * 100) },
       { "predictions", thousands(analysis.predictions) }, { "most fragile", worst and worst.name .. (worst.side ~= "" and " " .. worst.side or "") or "none" } },
     classes = analysis.classes or {}, rows = rows, failures = failures_of(analysis), settings = settings_of(analysis),

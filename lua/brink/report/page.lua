@@ -5,6 +5,8 @@ local svg = require "brink.report.svg"
 
 local M = {}
 
+local UNSURE = 0.02 -- errors above it are worth a word
+
 local function percent(v) return ("%.1f %%"):format(v * 100) end
 local function fixed(v) return ("%.2f"):format(v) end
 
@@ -41,6 +43,14 @@ local function figure(class, picture, alt, caption)
     size = picture.width and (' width="%d" height="%d"'):format(picture.width, picture.height) or "" })
 end
 
+--- What was expected and what came. The same and yet an error: the answer was right and not sure.
+local function answer(p)
+  local label, prediction, off = html.escape(p.label), html.escape(p.prediction), p.error and (", error %.2f"):format(p.error) or ""
+  if label ~= prediction then return ("expected <b>%s</b>, got <b>%s</b>%s"):format(label, prediction, off) end
+  local unsure = p.error and p.error > UNSURE
+  return ("<b>%s</b>, as expected%s"):format(label, unsure and " but not sure" .. off or "")
+end
+
 --- First failure or last success with what was expected and what came.
 local function picture(row, which, title, class)
   local p = row[which]
@@ -50,10 +60,9 @@ local function picture(row, which, title, class)
   end
   local lines = { "<b>" .. html.escape(title) .. "</b> at " .. fixed(p.i) .. (p.physical and ", " .. html.escape(p.physical) or "") }
   lines[#lines + 1] = html.escape(p.sample)
-  lines[#lines + 1] = "expected <b>" .. html.escape(p.label) .. "</b>, got <b>" .. html.escape(p.prediction) .. "</b>" ..
-    (p.error and (", error %.2f"):format(p.error) or "")
+  lines[#lines + 1] = answer(p)
   if p.note then lines[#lines + 1] = html.escape(p.note) end
-  lines[#lines + 1] = '<span title="hash of the tested pixels"><code>' .. html.escape(p.hash:sub(1, 12)) .. "</code></span>"
+  if p.hash ~= "" then lines[#lines + 1] = html.fill('<code title="hash of the tested pixels: {{full}}">{{short}}</code>', { full = p.hash, short = p.hash:sub(1, 12) }) end
   return figure(class, p, title .. ", " .. p.sample, table.concat(lines, "<br>"))
 end
 
@@ -62,7 +71,7 @@ local function strip(row)
   for k, p in ipairs(row.strip or {}) do
     out[k] = figure(p.ok == nil and "" or p.ok and "ok" or "ko", p, ("intensity %.2f"):format(p.i), p.i == 0 and "original" or fixed(p.i))
   end
-  return #out > 0 and '<div class="strip">' .. table.concat(out) .. "</div>" or ""
+  return #out > 0 and ('<div class="strip" tabindex="0" role="group" aria-label="the same picture from intensity 0 to 1">%s</div>'):format(table.concat(out)) or ""
 end
 
 local function class_table(row, classes)
@@ -72,12 +81,12 @@ local function class_table(row, classes)
     out[#out + 1] = html.fill('<tr><td>{{name}}</td><td class="num">{{n}}</td><td class="num">{{onset}}</td><td class="num">{{brk}}</td></tr>', {
       name = c.name, n = c.n, onset = c.onset and fixed(c.onset) or "none", brk = c.break_ and fixed(c.break_) or "none" })
   end
-  return [[<details><summary>per class</summary><div class="scroll"><table><thead><tr><th>class</th><th class="num">images</th>
+  return [[<details><summary>per class</summary><div class="scroll" tabindex="0"><table><thead><tr><th>class</th><th class="num">images</th>
 <th class="num">onset</th><th class="num">break</th></tr></thead><tbody>]] .. table.concat(out) .. "</tbody></table></div></details>"
 end
 
 local ARTICLE = [[
-<article id="{{anchor}}"><div class="head"><h3>{{name}}</h3><span class="tag">{{family}}</span><span class="soft small">{{doc}}</span></div>
+<article id="{{anchor}}"><div class="head"><h3>{{name}}</h3><span class="tag">{{family}}</span><span class="soft small">{{doc}}</span><a class="up" href="#overview">overview</a></div>
 <p class="verdict">{{verdict}}</p>
 <div class="pair"><div>{{{chart}}}</div>{{{success}}}{{{failure}}}</div>
 {{{strip}}}
@@ -100,15 +109,22 @@ local function article(row, report)
   })
 end
 
-local OVERVIEW_ROW = [[<tr><td><a href="#{{anchor}}">{{name}}</a></td><td class="wide">{{{bar}}}</td><td class="num">{{onset}}</td><td class="num">{{brk}}</td><td class="num">{{loss}}</td></tr>]]
+local OVERVIEW_ROW = [[<tr><td><a href="#{{anchor}}">{{name}}</a></td><td class="wide">{{{bar}}}</td><td class="num">{{{onset}}}</td><td class="num">{{{brk}}}</td><td class="num">{{loss}}</td></tr>]]
+
+-- A bound with its interval beside it.
+local function cell(b)
+  if not b then return "none" end
+  return fixed(b.i) .. (b.lo and b.hi and ('<span class="ci">%.2f to %.2f</span>'):format(b.lo, b.hi) or "")
+end
 
 local function overview(report)
   local out = {}
   for k, row in ipairs(report.rows) do
     local last = row.curve[#row.curve]
     out[k] = html.fill(OVERVIEW_ROW, { anchor = anchor(row), name = side_name(row),
-      bar = svg.range(row.onset and row.onset.i, row.break_ and row.break_.i, side_name(row) .. ": onset " .. bound_text(row.onset, "none") .. "; break " .. bound_text(row.break_, "none")),
-      onset = row.onset and fixed(row.onset.i) or "none", brk = row.break_ and fixed(row.break_.i) or "none", loss = last and percent(last.rise) or "" })
+      bar = svg.range(row.onset and row.onset.i, row.break_ and row.break_.i, side_name(row) .. ": onset " .. bound_text(row.onset, "none") .. "; break " .. bound_text(row.break_, "none"),
+        row.break_ and row.break_.lo and row.break_.hi and { row.break_.lo, row.break_.hi }),
+      onset = cell(row.onset), brk = cell(row.break_), loss = last and percent(last.rise) or "" })
   end
   return table.concat(out, "\n")
 end
@@ -119,7 +135,7 @@ local function pairs_table(title, head, list)
   for k, p in ipairs(list) do
     out[k] = html.fill("<tr><td><code>{{a}}</code></td><td>{{b}}</td></tr>", { a = p[1], b = p[2] })
   end
-  return html.fill("<h2>{{title}}</h2><div class=\"scroll\"><table><thead><tr><th>{{h1}}</th><th>{{h2}}</th></tr></thead><tbody>{{{rows}}}</tbody></table></div>",
+  return html.fill("<h2>{{title}}</h2><div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th>{{h1}}</th><th>{{h2}}</th></tr></thead><tbody>{{{rows}}}</tbody></table></div>",
     { title = title, h1 = head[1], h2 = head[2], rows = table.concat(out) })
 end
 
@@ -131,10 +147,10 @@ local PAGE = [[<!DOCTYPE html>
 <header><h1>{{title}}</h1><p class="soft">{{lead}}</p>
 <ul class="facts">{{{facts}}}</ul></header>
 <main>
-<h2>Where it breaks</h2>
-<p class="small soft"><span class="key safe"></span>safe up to the onset<span class="key doubt"></span>the model loses answers<span class="key broken"></span>beyond the brink.
-Sorted by fragility; the axis is intensity 0 to 1.</p>
-<div class="scroll"><table><thead><tr><th>augmentation</th><th>intensity</th><th class="num">onset</th><th class="num">break</th><th class="num">rise at 1</th></tr></thead>
+<h2 id="overview">Where it breaks</h2>
+<p class="small soft"><span class="key safe"></span>safe up to the onset<span class="key doubt"></span>the model loses answers<span class="key broken"></span>beyond the brink;
+the thin line is the break's 95 % interval. Sorted by fragility; the axis is intensity 0 to 1.</p>
+<div class="scroll" tabindex="0"><table><thead><tr><th>augmentation</th><th>intensity</th><th class="num">onset</th><th class="num">break</th><th class="num">rise at 1</th></tr></thead>
 <tbody>
 {{{overview}}}
 </tbody></table></div>
@@ -148,8 +164,9 @@ Sorted by fragility; the axis is intensity 0 to 1.</p>
 
 local FOOT = [[<p>How to read a curve: the line is the mean rise of the error over the baseline, measured on the same images; the shaded band is its 95 % interval.
 <b>Onset</b> is where the rise first exceeds {{onset}}, <b>break</b> where it first exceeds {{brk}}; their own 95 % intervals are shaded.
-Small grey dots were measured on few of the images only; where the curve rises, their band is bounded by that of their neighbours. A curve says what happens to these images, one effect at a time; it cannot speak for other data or for effects together.</p>
-<p>Made by brink. The pictures are the very pixels that were tested; the short code under each is their hash.</p>]]
+Small grey dots and thin lines were measured on few of the images only; where the curve rises, their band is bounded by that of their neighbours.
+The <b>first failure</b> is a picture that fails at the lowest intensity at which any does, the <b>last success</b> one that is still answered well at the highest intensity up to the break. A curve says what happens to these images, one effect at a time; it cannot speak for other data or for effects together.</p>
+<p>Made by brink. The pictures are the very pixels that were tested; the short code under each begins their hash.</p>]]
 
 local function facts(report)
   local out = {}

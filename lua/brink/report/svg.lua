@@ -23,7 +23,7 @@ local function line(x1, y1, x2, y2, class)
   return ('<line x1="%s" y1="%s" x2="%s" y2="%s" class="%s"/>'):format(n1(x1), n1(y1), n1(x2), n1(y2), class)
 end
 
-local W, H, LEFT, RIGHT, TOP, BOTTOM = 560, 260, 44, 14, 14, 52
+local W, H, LEFT, RIGHT, TOP, BOTTOM = 560, 316, 46, 16, 14, 58
 
 --- Drawing area: intensity 0..1 across, rise from low to 1 up.
 local function frame(low)
@@ -40,9 +40,9 @@ local function grid(out, X, Y, low, units)
   for k = 0, 4 do
     out[#out + 1] = line(X(k / 4), Y(low), X(k / 4), Y(low) + 4, "axis")
     out[#out + 1] = text(X(k / 4), H - BOTTOM + 18, "tick mid", ("%.2f"):format(k / 4))
-    if units and units[k + 1] then out[#out + 1] = text(X(k / 4), H - BOTTOM + 32, "tick mid unit", units[k + 1]) end
+    if units and units[k + 1] then out[#out + 1] = text(X(k / 4), H - BOTTOM + 34, "tick mid unit", units[k + 1]) end
   end
-  out[#out + 1] = text(X(0.5), H - 4, "tick mid name", units and units.name and "intensity, and below it " .. units.name or "intensity")
+  out[#out + 1] = text(X(0.5), H - (units and 4 or 16), "tick mid name", units and units.name and "intensity, and below it " .. units.name or "intensity")
 end
 
 --- A bound with its interval: a shaded stretch, a line and its name, `drop` pixels lower.
@@ -54,6 +54,20 @@ local function bound(out, X, Y, low, b, class, drop)
   end
   out[#out + 1] = line(X(b.i), Y(1), X(b.i), Y(low), class)
   out[#out + 1] = text(X(b.i) + (b.i > 0.9 and -4 or 4), Y(1) + 11 + drop, "mark " .. class .. "-text" .. (b.i > 0.9 and " end" or ""), class)
+end
+
+--- The line through a curve: full where both ends were measured on every picture, thin where one was measured on few only.
+local function trace(out, curve, middle)
+  local paths = { [true] = {}, [false] = {} }
+  for k = 2, #curve do
+    local few = (curve[k].inferred or curve[k - 1].inferred) and true or false
+    local list = paths[few]
+    if list.last ~= k - 1 then list[#list + 1] = "M" .. n1(middle[k - 1][1]) .. " " .. n1(middle[k - 1][2]) end
+    list[#list + 1] = "L" .. n1(middle[k][1]) .. " " .. n1(middle[k][2])
+    list.last = k
+  end
+  if #paths[true] > 0 then out[#out + 1] = ('<path d="%s" class="line few"/>'):format(table.concat(paths[true])) end
+  if #paths[false] > 0 then out[#out + 1] = ('<path d="%s" class="line"/>'):format(table.concat(paths[false])) end
 end
 
 --- The curve of one augmentation and side.
@@ -85,7 +99,7 @@ function M.curve(curve, opts)
     if curve[k].lo then band[#band + 1] = { X(curve[k].i), Y(curve[k].lo) } end
   end
   if #band > 2 then out[#out + 1] = ('<path d="%sZ" class="band"/>'):format(path(band)) end
-  if #middle > 1 then out[#out + 1] = ('<path d="%s" class="line"/>'):format(path(middle)) end
+  trace(out, curve, middle)
   for _, p in ipairs(curve) do
     out[#out + 1] = ('<circle cx="%s" cy="%s" r="%s" class="%s"><title>intensity %.3f: rise %.3f%s%s</title></circle>'):format(
       n1(X(p.i)), n1(Y(p.rise)), p.inferred and "1.5" or "3", p.inferred and "dot inferred" or "dot", p.i, p.rise,
@@ -137,15 +151,17 @@ end
 
 --- One bar of the overview: safe up to the onset, doubtful up to the break, broken beyond.
 -- @param onset, break_ intensity or nil for "not within 0..1"
-function M.range(onset, break_, title)
+-- @param sure { lo, hi }: the interval of the break, drawn as a thin line; or nil
+function M.range(onset, break_, title, sure)
   local o, b = onset or break_ or 1, break_ or 1
   if o > b then o = b end
   local function stretch(from, to, class)
     if to <= from then return "" end
     return ('<rect x="%s" y="0" width="%s" height="14" class="%s"/>'):format(n1(from * 400), n1((to - from) * 400), class)
   end
-  return ('<svg viewBox="0 0 400 14" preserveAspectRatio="none" role="img" class="range"><title>%s</title>%s%s%s</svg>'):format(
-    html.escape(title), stretch(0, o, "safe"), stretch(o, b, "doubt"), stretch(b, 1, "broken"))
+  return ('<svg viewBox="0 0 400 14" preserveAspectRatio="none" role="img" class="range"><title>%s</title>%s%s%s%s</svg>'):format(
+    html.escape(title), stretch(0, o, "safe"), stretch(o, b, "doubt"), stretch(b, 1, "broken"), sure and sure[2] > sure[1]
+      and ('<rect x="%s" y="6" width="%s" height="2" class="sure"/>'):format(n1(sure[1] * 400), n1((sure[2] - sure[1]) * 400)) or "")
 end
 
 return M

@@ -13,9 +13,9 @@ local M = {}
 local CARDS, SIDE = 24, 300 -- pairs on the page; longer side of a picture in pixels
 
 local STYLE = [[
-.cards { display:grid; grid-template-columns:repeat(auto-fill,minmax(340px,1fr)); gap:16px; align-items:start; }
+.cards { display:grid; grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr)); gap:16px; align-items:start; }
 .card { background:var(--card); border:1px solid var(--line); border-radius:14px; padding:14px; }
-.two { display:grid; grid-template-columns:1fr 1fr; gap:8px; align-items:start; }
+.two { display:grid; grid-template-columns:minmax(0,1fr) minmax(0,1fr); gap:8px; align-items:start; }
 .card .name { font-weight:600; margin-top:8px; overflow-wrap:anywhere; }
 .effects { display:flex; flex-wrap:wrap; gap:5px; margin:8px 0 0; padding:0; list-style:none; }
 .bars { display:flex; align-items:flex-end; gap:1px; height:22px; width:90px; }
@@ -105,7 +105,7 @@ local function effects_table(summary)
     rows[k] = html.fill(EFFECT, { name = summary_module.title(e), count = e.count, least = ("%.2f"):format(e.least), mean = ("%.2f"):format(e.mean),
       most = ("%.2f"):format(e.most), bars = bars(e.bins) })
   end
-  return [[<h2>Augmentations</h2><div class="scroll"><table><thead><tr><th>augmentation</th><th class="num">pictures</th><th class="num">from</th>
+  return [[<h2>Augmentations</h2><div class="scroll" tabindex="0"><table><thead><tr><th>augmentation</th><th class="num">pictures</th><th class="num">from</th>
 <th class="num">mean</th><th class="num">to</th><th>intensity 0 to 1</th></tr></thead><tbody>]] .. table.concat(rows, "\n") .. "</tbody></table></div>"
 end
 
