@@ -2,7 +2,8 @@
  *
  * Rules: misuse raises (luaL_arg*); the world failing returns nil, message,
  * code by bind_fail. Userdata first, resource second, one closer that serves
- * close, __gc and __close. No lua_* call that can raise while C memory is held
+ * close, __gc and __close; a collected object may still be reached from another's
+ * finalizer and then raises. No lua_* call that can raise while C memory is held
  * outside a userdata. SPDX-License-Identifier: MIT */
 #ifndef BRINK_BIND_H
 #define BRINK_BIND_H
@@ -21,9 +22,27 @@ int bind_fail(lua_State *L, const Err *err);
 /* A metatable "brink.X" with methods in __index, and the metamethods. Pops nothing, leaves nothing. */
 void bind_type(lua_State *L, const char *name, const luaL_Reg *methods, const luaL_Reg *metamethods);
 
-/* Images. push takes over the reference (also when it raises) and tells the collector the size. */
+/* A full userdata with one reference to a C object that lives on its own. */
+typedef struct RefType {
+  const char *name;         /* of the metatable: "brink.Image" */
+  const char *gone;         /* the argument error once it was closed or collected: "image is closed" */
+  void (*unref)(void *);
+} RefType;
+/* Takes over the reference, also when it raises, and tells the collector its size. */
+void bind_push(lua_State *L, const RefType *type, void *thing, size_t bytes);
+void *bind_check(lua_State *L, int arg, const RefType *type); /* argument error: another type, or gone */
+void *bind_test(lua_State *L, int arg, const RefType *type);  /* NULL: another type, or gone */
+/* close, __gc and __close: gives the reference back, once. Returns 0. */
+int bind_drop(lua_State *L, const RefType *type);
+
+/* A path: no empty text, no zero bytes (C would take what is before it). */
+const char *bind_path(lua_State *L, int arg);
+
+/* Images. Whatever allocates may run a finalizer, and that may close an image which an argument still names: take
+ * the reference (image_hold) after the last allocation and put it where the collector finds it. */
 void image_push(lua_State *L, Image *im);
-Image *image_check(lua_State *L, int arg);  /* argument error when closed or not an image */
+Image *image_check(lua_State *L, int arg);       /* argument error when closed or not an image */
+const Image *image_hold(lua_State *L, int arg);  /* the same, counted: the caller's to unref */
 
 /* Plans: a Plan userdata, or a list of step tables compiled on the fly into one (replaced on the stack). */
 const Plan *plan_check(lua_State *L, int arg);

@@ -56,13 +56,6 @@ static void keep_path(lua_State *L, ImageWork *w, const char *path) {
   if (!w->path) luaL_error(L, "out of memory");
 }
 
-static const char *check_path(lua_State *L, int arg) {
-  size_t n;
-  const char *path = luaL_checklstring(L, arg, &n);
-  luaL_argcheck(L, strlen(path) == n, arg, "path contains a zero byte");
-  return path;
-}
-
 static void push_info(lua_State *L, const DecodeInfo *info) {
   lua_createtable(L, 0, 7);
   lua_pushstring(L, info->format), lua_setfield(L, -2, "format");
@@ -89,7 +82,7 @@ static void work_load(Job *job) {
 
 /* load(path[, options]) -> image, info */
 static int f_load(lua_State *L) {
-  const char *path = check_path(L, 1);
+  const char *path = bind_path(L, 1);
   lua_settop(L, 2);
   ImageWork *w = image_work_new(L, work_load);
   decode_options(L, 2, w);
@@ -110,7 +103,7 @@ static int f_decode(lua_State *L) {
   lua_settop(L, 2);
   ImageWork *w = image_work_new(L, work_decode);
   decode_options(L, 2, w);
-  if (bind_option(L, 2, "name")) name = luaL_checkstring(L, -1);
+  if (bind_option(L, 2, "name") && !(name = lua_tostring(L, -1))) return luaL_argerror(L, 2, "name: string expected");
   keep_path(L, w, name);
   if (!buf_append(&w->bytes, bytes, n)) return luaL_error(L, "out of memory");
   lua_settop(L, 3);
@@ -133,7 +126,7 @@ static int finish_probe(lua_State *L) {
 
 /* probe(path) -> info, from the header alone */
 static int f_probe(lua_State *L) {
-  const char *path = check_path(L, 1);
+  const char *path = bind_path(L, 1);
   keep_path(L, image_work_new(L, work_probe), path);
   return bind_run(L, finish_probe);
 }
@@ -145,13 +138,13 @@ static void work_save(Job *job) {
 
 /* image:save(path[, options]) -> true */
 static int f_save(lua_State *L) {
-  Image *im = image_check(L, 1);
-  const char *path = check_path(L, 2);
+  image_check(L, 1);
+  const char *path = bind_path(L, 2);
   lua_settop(L, 3);
   ImageWork *w = image_work_new(L, work_save);
   encode_options(L, 3, w);
   keep_path(L, w, path);
-  w->a = image_ref(im);
+  w->a = image_hold(L, 1);
   return bind_run(L, image_work_true);
 }
 
@@ -170,14 +163,14 @@ static int finish_bytes(lua_State *L) {
 
 /* image:encode(format[, options]) -> bytes */
 static int f_encode(lua_State *L) {
-  Image *im = image_check(L, 1);
+  image_check(L, 1);
   const char *format = luaL_checkstring(L, 2);
   lua_settop(L, 3);
   ImageWork *w = image_work_new(L, work_encode);
   encode_options(L, 3, w);
   snprintf(w->format, sizeof w->format, "%s", format);
   w->encode.format = w->format;
-  w->a = image_ref(im);
+  w->a = image_hold(L, 1);
   return bind_run(L, finish_bytes);
 }
 

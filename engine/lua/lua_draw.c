@@ -23,6 +23,7 @@ static double field(lua_State *L, int at, const char *name, double otherwise) {
 }
 
 #define REQUIRED (0.0 / 0.0)
+enum { RINGS_MAX = 100000 };
 
 static Colour colour(lua_State *L, int at) {
   Colour c = {{255, 255, 255, 255}, 1};
@@ -40,7 +41,7 @@ static Colour colour(lua_State *L, int at) {
 /* A flat list of numbers at the top of the stack into a userdata (left in its place). */
 static double *points(lua_State *L, int *n) {
   luaL_checktype(L, -1, LUA_TTABLE);
-  lua_Integer count = luaL_len(L, -1);
+  lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
   if (count % 2 || count > 1 << 20) luaL_error(L, "draw: %d numbers, expected pairs x, y", (int)count);
   double *xy = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof *xy, 0);
   for (lua_Integer i = 0; i < count; i++) {
@@ -54,20 +55,21 @@ static double *points(lua_State *L, int *n) {
 
 /* rings = { {x, y, ...}, ... }: what an odd number of them encloses */
 static bool draw_rings(lua_State *L, Image *im, int at, Err *err) {
-  int n = (int)luaL_len(L, -1), rings = lua_gettop(L), total = 0, *part = lua_newuserdatauv(L, ((size_t)n + 1) * sizeof *part, 0);
+  size_t count = lua_rawlen(L, -1), total = 0;
+  if (count > RINGS_MAX) luaL_error(L, "draw: %d rings, expected up to %d", (int)count, RINGS_MAX);
+  int n = (int)count, rings = lua_gettop(L), *part = lua_newuserdatauv(L, (count + 1) * sizeof *part, 0);
   for (int k = 0; k < n; k++) {
     if (lua_rawgeti(L, rings, k + 1) != LUA_TTABLE) luaL_error(L, "draw: ring %d is a %s, expected a list of points", k + 1, luaL_typename(L, -1));
-    part[k] = (int)(luaL_len(L, -1) / 2);
-    total += part[k];
+    total += lua_rawlen(L, -1);
     lua_pop(L, 1);
   }
-  double *all = lua_newuserdatauv(L, ((size_t)total * 2 + 1) * sizeof *all, 0), *to = all;
+  double *all = lua_newuserdatauv(L, (total + 1) * sizeof *all, 0), *to = all, *end = all + total;
   for (int k = 0; k < n; k++) {
-    int m;
     lua_rawgeti(L, rings, k + 1);
-    const double *xy = points(L, &m);
-    memcpy(to, xy, 2 * (size_t)m * sizeof *xy);
-    to += 2 * m;
+    const double *xy = points(L, &part[k]);
+    if (end - to < 2 * part[k]) luaL_error(L, "draw: ring %d grew while it was read", k + 1); /* by a finalizer */
+    memcpy(to, xy, 2 * (size_t)part[k] * sizeof *xy);
+    to += 2 * part[k];
     lua_pop(L, 2);
   }
   return draw_fill(im, all, part, n, FILL_EVENODD, colour(L, at), err);
@@ -122,15 +124,15 @@ static bool draw_shape(lua_State *L, Image *im, int at, Err *err) {
  * {"disc", x=, y=, radius=}, {"text", text=, x=, y=, size=} } -> new image. Each takes colour = {r,g,b} 0..255 and opacity 0..1. */
 static int f_draw(lua_State *L) {
   Err err = {0};
-  Image *im = image_check(L, 1);
+  image_check(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
   Image **canvas = lua_newuserdatauv(L, sizeof *canvas, 0);
   *canvas = NULL;
   luaL_setmetatable(L, CANVAS);
-  *canvas = image_copy(im, &err);
+  *canvas = image_copy(image_check(L, 1), &err);
   bool ok = *canvas != NULL;
-  lua_Integer n = luaL_len(L, 2);
+  lua_Integer n = (lua_Integer)lua_rawlen(L, 2);
   for (lua_Integer i = 1; ok && i <= n; i++) {
     lua_rawgeti(L, 2, i);
     ok = draw_shape(L, *canvas, lua_gettop(L), &err);

@@ -7,34 +7,10 @@
 #include "lua/bind.h"
 #include "model/features.h"
 
-#define FEATURES "brink.Features"
+static void unref(void *f) { features_unref(f); }
+static const RefType FEATURES = {"brink.Features", "features are gone", unref};
 
-typedef struct Box { Features *f; } Box;
-
-static int f_push(lua_State *L) {
-  Box *box = lua_newuserdatauv(L, sizeof *box, 0);
-  box->f = NULL;
-  luaL_setmetatable(L, FEATURES);
-  return 1;
-}
-
-/* Takes over the reference, also when it raises. */
-static void features_push(lua_State *L, Features *f) {
-  luaL_checkstack(L, 4, NULL);
-  lua_pushcfunction(L, f_push);
-  if (lua_pcall(L, 0, 1, 0) != LUA_OK) {
-    features_unref(f);
-    lua_error(L);
-  }
-  ((Box *)lua_touserdata(L, -1))->f = f;
-  bind_account(L, (size_t)f->n * sizeof *f->at);
-}
-
-static Features *features_check(lua_State *L, int arg) {
-  Box *box = luaL_checkudata(L, arg, FEATURES);
-  luaL_argcheck(L, box->f, arg, "features are gone");
-  return box->f;
-}
+static Features *features_check(lua_State *L, int arg) { return bind_check(L, arg, &FEATURES); }
 
 /* A picture (or its features) against others. */
 typedef struct Compare {
@@ -65,20 +41,19 @@ static void compare_clear(Job *job) {
 
 /* A new job at the stack's top about the picture or the features at arg. */
 static Compare *compare_new(lua_State *L, int arg) {
-  Box *box = luaL_testudata(L, arg, FEATURES);
-  const Image *im = box ? NULL : image_check(L, arg);
   Compare *w = bind_job(L, sizeof *w, compare_work, compare_clear);
-  if (box)
-    w->own = features_ref(box->f);
+  if (luaL_testudata(L, arg, FEATURES.name))
+    w->own = features_ref(features_check(L, arg));
   else
-    w->im = image_ref(im);
+    w->im = image_hold(L, arg);
   return w;
 }
 
 static int extract_finish(lua_State *L) {
   Compare *w = lua_touserdata(L, -1);
   if (w->job.failed) return bind_fail(L, &w->job.err);
-  features_push(L, features_ref(w->own));
+  Features *f = features_ref(w->own);
+  bind_push(L, &FEATURES, f, (size_t)f->n * sizeof *f->at);
   return 1;
 }
 
@@ -107,11 +82,6 @@ static int f_compare(lua_State *L) {
   lua_settop(L, 2);
   lua_Integer n = luaL_len(L, 2);
   luaL_argcheck(L, n >= 0 && n <= 1000000, 2, "a list of 0..1000000 features expected");
-  for (lua_Integer i = 1; i <= n; i++) {
-    lua_geti(L, 2, i);
-    if (!luaL_testudata(L, -1, FEATURES)) return luaL_argerror(L, 2, lua_pushfstring(L, "entry %I is not a brink.Features", i));
-    lua_pop(L, 1);
-  }
   Compare *w = compare_new(L, 1);
   w->other = mem_calloc((size_t)n + 1, sizeof *w->other);
   w->agree = mem_calloc((size_t)n + 1, sizeof *w->agree);
@@ -122,10 +92,10 @@ static int f_compare(lua_State *L) {
   }
   for (lua_Integer i = 1; i <= n; i++) {
     lua_rawgeti(L, 2, i);
-    Box *box = luaL_testudata(L, -1, FEATURES);
-    w->other[w->n++] = box ? features_ref(box->f) : NULL;
+    Features *f = bind_test(L, -1, &FEATURES);
+    if (!f) return luaL_argerror(L, 2, lua_pushfstring(L, "entry %I is not a brink.Features", i));
+    w->other[w->n++] = features_ref(f);
     lua_pop(L, 1);
-    if (!box) return luaL_argerror(L, 2, "a plain list expected");
   }
   return bind_run(L, compare_finish);
 }
@@ -158,19 +128,14 @@ static int f_at(lua_State *L) {
   return 4;
 }
 
-static int f_gc(lua_State *L) {
-  Box *box = luaL_checkudata(L, 1, FEATURES);
-  features_unref(box->f);
-  box->f = NULL;
-  return 0;
-}
+static int f_gc(lua_State *L) { return bind_drop(L, &FEATURES); }
 
 static const luaL_Reg funcs[] = {{"extract", f_extract}, {"compare", f_compare}, {"match", f_match}, {NULL, NULL}};
 static const luaL_Reg methods[] = {{"at", f_at}, {NULL, NULL}};
 static const luaL_Reg metamethods[] = {{"__len", f_len}, {"__gc", f_gc}, {NULL, NULL}};
 
 int open_features(lua_State *L) {
-  bind_type(L, FEATURES, methods, metamethods);
+  bind_type(L, FEATURES.name, methods, metamethods);
   luaL_newlib(L, funcs);
   return 1;
 }

@@ -38,7 +38,7 @@ static int f_info(lua_State *L) {
   static const char *const types[] = {"file", "dir", "other", "missing"};
   FileInfo info;
   Err err = {0};
-  if (!file_info(luaL_checkstring(L, 1), &info, &err)) return bind_fail(L, &err);
+  if (!file_info(bind_path(L, 1), &info, &err)) return bind_fail(L, &err);
   lua_createtable(L, 0, 4);
   lua_pushstring(L, types[info.type]), lua_setfield(L, -2, "type");
   lua_pushinteger(L, (lua_Integer)info.size), lua_setfield(L, -2, "size");
@@ -49,11 +49,12 @@ static int f_info(lua_State *L) {
 
 /* read(path[, limit in bytes = 4 GiB]) -> bytes */
 static int f_read(lua_State *L) {
-  const char *path = luaL_checkstring(L, 1);
-  uint64_t limit = (uint64_t)luaL_optinteger(L, 2, (lua_Integer)READ_LIMIT);
+  const char *path = bind_path(L, 1);
+  lua_Integer limit = luaL_optinteger(L, 2, (lua_Integer)READ_LIMIT);
+  luaL_argcheck(L, limit >= 0, 2, "expected 0 or more bytes");
   Err err = {0};
   Buf *b = push_buf(L);
-  if (!file_read(path, limit, b, &err)) return bind_fail(L, &err);
+  if (!file_read(path, (uint64_t)limit, b, &err)) return bind_fail(L, &err);
   lua_pushlstring(L, (char *)b->data, b->n);
   buf_clear(b);
   return 1;
@@ -62,7 +63,7 @@ static int f_read(lua_State *L) {
 /* write(path, bytes[, { durable = true }]) -> true; whole or not at all */
 static int f_write(lua_State *L) {
   size_t n;
-  const char *path = luaL_checkstring(L, 1), *data = luaL_checklstring(L, 2, &n);
+  const char *path = bind_path(L, 1), *data = luaL_checklstring(L, 2, &n);
   bool durable = true;
   if (lua_istable(L, 3)) durable = lua_getfield(L, 3, "durable") == LUA_TNIL || lua_toboolean(L, -1);
   Err err = {0};
@@ -72,7 +73,7 @@ static int f_write(lua_State *L) {
 /* mkdirs(path) -> true; parents too */
 static int f_mkdirs(lua_State *L) {
   Err err = {0};
-  return done(L, file_mkdirs(luaL_checkstring(L, 1), &err), &err);
+  return done(L, file_mkdirs(bind_path(L, 1), &err), &err);
 }
 
 /* private(path) -> true; a folder for this user alone */
@@ -101,7 +102,7 @@ static bool collect(void *data, const char *name) { return buf_append(data, name
 
 /* list(folder) -> names in byte order */
 static int f_list(lua_State *L) {
-  const char *path = luaL_checkstring(L, 1);
+  const char *path = bind_path(L, 1);
   Err err = {0};
   Buf *b = push_buf(L);
   if (!file_list(path, collect, b, &err)) return bind_fail(L, &err);
@@ -117,13 +118,13 @@ static int f_list(lua_State *L) {
 }
 
 static int f_remove(lua_State *L) {
-  const char *path = luaL_checkstring(L, 1);
+  const char *path = bind_path(L, 1);
   Err err = {0};
   return done(L, remove(path) == 0 || err_errno(&err, path, "remove it"), &err);
 }
 
 static int f_rename(lua_State *L) {
-  const char *from = luaL_checkstring(L, 1), *to = luaL_checkstring(L, 2);
+  const char *from = bind_path(L, 1), *to = bind_path(L, 2);
   Err err = {0};
   return done(L, rename(from, to) == 0 || err_errno(&err, from, "rename it"), &err);
 }
@@ -137,7 +138,7 @@ static int push_hash(lua_State *L, const void *data, size_t n) {
 
 /* hash(path) -> 32 hex digits of the content */
 static int f_hash(lua_State *L) {
-  const char *path = luaL_checkstring(L, 1);
+  const char *path = bind_path(L, 1);
   Err err = {0};
   Buf *b = push_buf(L);
   if (!file_read(path, READ_LIMIT, b, &err)) return bind_fail(L, &err);
@@ -190,7 +191,7 @@ static int f_sync_paths(lua_State *L) {
 
 /* truncate(path, bytes) -> true; durably */
 static int f_truncate(lua_State *L) {
-  const char *path = luaL_checkstring(L, 1);
+  const char *path = bind_path(L, 1);
   lua_Integer n = luaL_checkinteger(L, 2);
   luaL_argcheck(L, n >= 0, 2, "expected 0 or more bytes");
   Err err = {0};
@@ -199,7 +200,7 @@ static int f_truncate(lua_State *L) {
 
 /* appender(path) -> object with write, sync, close */
 static int f_appender(lua_State *L) {
-  const char *path = luaL_checkstring(L, 1);
+  const char *path = bind_path(L, 1);
   Err err = {0};
   Appender **a = lua_newuserdatauv(L, sizeof *a, 0);
   *a = NULL;
@@ -248,7 +249,7 @@ static int fail_locked(lua_State *L, const char *path, int fd) {
 
 /* lock(path) -> object whose close releases | nil, message, "locked". The kernel drops it when the process dies. */
 static int f_lock(lua_State *L) {
-  const char *path = luaL_checkstring(L, 1);
+  const char *path = bind_path(L, 1);
   Err err = {0};
   int *slot = lua_newuserdatauv(L, sizeof *slot, 0);
   *slot = -1;
@@ -256,11 +257,11 @@ static int f_lock(lua_State *L) {
   int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (fd < 0) return err_errno(&err, path, "open it"), bind_fail(L, &err);
   if (flock(fd, LOCK_EX | LOCK_NB)) return errno == EWOULDBLOCK ? fail_locked(L, path, fd) : (err_errno(&err, path, "lock it"), close(fd), bind_fail(L, &err));
-  *slot = fd;
   char host[64] = "", who[128];
   gethostname(host, sizeof host - 1);
   int n = snprintf(who, sizeof who, "process %ld on %s\n", (long)getpid(), host);
-  if (ftruncate(fd, 0) || pwrite(fd, who, (size_t)n, 0) != n) return err_errno(&err, path, "write it"), bind_fail(L, &err);
+  if (ftruncate(fd, 0) || pwrite(fd, who, (size_t)n, 0) != n) return err_errno(&err, path, "write it"), close(fd), bind_fail(L, &err);
+  *slot = fd;
   return 1;
 }
 

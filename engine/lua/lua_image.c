@@ -7,33 +7,12 @@
 #include "base/mem.h"
 #include "lua/bind_image.h"
 
-#define IMAGE "brink.Image"
+static void unref(void *im) { image_unref(im); }
+static const RefType IMAGE = {"brink.Image", "image is closed", unref};
 
-typedef struct Box { Image *im; } Box; /* NULL once closed */
-
-static int f_push(lua_State *L) {
-  Box *box = lua_newuserdatauv(L, sizeof *box, 0);
-  box->im = NULL;
-  luaL_setmetatable(L, IMAGE);
-  return 1;
-}
-
-void image_push(lua_State *L, Image *im) {
-  luaL_checkstack(L, 4, NULL);
-  lua_pushcfunction(L, f_push);
-  if (lua_pcall(L, 0, 1, 0) != LUA_OK) {
-    image_unref(im);
-    lua_error(L);
-  }
-  ((Box *)lua_touserdata(L, -1))->im = im;
-  bind_account(L, image_bytes(im));
-}
-
-Image *image_check(lua_State *L, int arg) {
-  Box *box = luaL_checkudata(L, arg, IMAGE);
-  luaL_argcheck(L, box->im, arg, "image is closed");
-  return box->im;
-}
+void image_push(lua_State *L, Image *im) { bind_push(L, &IMAGE, im, image_bytes(im)); }
+Image *image_check(lua_State *L, int arg) { return bind_check(L, arg, &IMAGE); }
+const Image *image_hold(lua_State *L, int arg) { return image_ref(image_check(L, arg)); }
 
 static void clear_work(Job *job) {
   ImageWork *w = (ImageWork *)job;
@@ -190,15 +169,15 @@ static void work_convert(Job *job) {
 /* image:convert({ type =, channels =, alpha = }) -> image. Only alpha given: channels follow it. */
 static int f_convert(lua_State *L) {
   static const char *const names[] = {"type", "channels", "alpha", NULL};
-  Image *im = image_check(L, 1);
+  image_check(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   bind_check_options(L, 2, names);
   ImageWork *w = image_work_new(L, work_convert);
+  const Image *im = w->a = image_hold(L, 1);
   lua_Integer c = bind_option_int(L, 2, "channels", 1, IMAGE_SIDE_MAX, 0);
   w->type = image_option_type(L, 2, im->type);
   w->alpha = bind_option_bool(L, 2, "alpha", c ? c == 2 || c == 4 : im->alpha);
   w->c = c ? (int)c : image_colours(im) + w->alpha;
-  w->a = image_ref(im);
   return bind_run(L, image_work_image);
 }
 
@@ -210,13 +189,12 @@ static void work_combine(Job *job) {
 
 /* image op image, image op number, number op image: numbers in sample units, factors as they are. */
 static int arithmetic(lua_State *L, ImageOp op) {
-  bool left = luaL_testudata(L, 1, IMAGE) != NULL, right = luaL_testudata(L, 2, IMAGE) != NULL;
-  Image *a = image_check(L, left ? 1 : 2), *b = left && right ? image_check(L, 2) : NULL;
-  double v = b ? 0 : luaL_checknumber(L, left ? 2 : 1);
+  bool left = luaL_testudata(L, 1, IMAGE.name) != NULL, both = left && luaL_testudata(L, 2, IMAGE.name);
+  double v = both ? 0 : luaL_checknumber(L, left ? 2 : 1);
   ImageWork *w = image_work_new(L, work_combine);
   w->op = op;
-  w->a = image_ref(a);
-  w->b = image_ref(b);
+  w->a = image_hold(L, left ? 1 : 2);
+  if (both) w->b = image_hold(L, 2);
   w->num[0] = op == IMAGE_MUL ? v : op == IMAGE_SUB && !left ? -1 : 1;
   w->num[1] = op == IMAGE_MUL ? 0 : op == IMAGE_SUB && left ? -v : v;
   return bind_run(L, image_work_image);
@@ -234,13 +212,12 @@ static void work_blend(Job *job) {
 
 /* image:blend(other, weight | mask) -> image */
 static int f_blend(lua_State *L) {
-  Image *a = image_check(L, 1), *b = image_check(L, 2);
-  Image *mask = lua_type(L, 3) == LUA_TNUMBER ? NULL : image_check(L, 3);
+  bool weight = lua_type(L, 3) == LUA_TNUMBER;
   ImageWork *w = image_work_new(L, work_blend);
-  w->num[0] = mask ? 1 : lua_tonumber(L, 3);
-  w->a = image_ref(a);
-  w->b = image_ref(b);
-  w->mask = image_ref(mask);
+  w->num[0] = weight ? lua_tonumber(L, 3) : 1;
+  w->a = image_hold(L, 1);
+  w->b = image_hold(L, 2);
+  if (!weight) w->mask = image_hold(L, 3);
   return bind_run(L, image_work_image);
 }
 
@@ -252,13 +229,11 @@ static void work_paste(Job *job) {
 
 /* image:paste(other, x, y) -> image */
 static int f_paste(lua_State *L) {
-  Image *a = image_check(L, 1), *b = image_check(L, 2);
-  int x = check_int(L, 3), y = check_int(L, 4);
   ImageWork *w = image_work_new(L, work_paste);
-  w->a = image_ref(a);
-  w->b = image_ref(b);
-  w->at[0] = x;
-  w->at[1] = y;
+  w->a = image_hold(L, 1);
+  w->b = image_hold(L, 2);
+  w->at[0] = check_int(L, 3);
+  w->at[1] = check_int(L, 4);
   return bind_run(L, image_work_image);
 }
 
@@ -293,6 +268,7 @@ static int f_bytes(lua_State *L) {
   size_t row = image_row_bytes(im);
   luaL_Buffer b;
   char *p = luaL_buffinitsize(L, &b, row * (size_t)im->h);
+  im = image_check(L, 1); /* not closed by a finalizer meanwhile */
   for (int y = 0; y < im->h; y++) memcpy(p + (size_t)y * row, image_row(im, y), row);
   luaL_pushresultsize(&b, row * (size_t)im->h);
   return 1;
@@ -330,10 +306,9 @@ static int finish_stats(lua_State *L) {
 /* image:stats() -> { mean, dev, min, max: lists by colour channel in sample units; luma_mean, luma_dev in 0..255;
  * entropy in bits } */
 static int f_stats(lua_State *L) {
-  Image *im = image_check(L, 1);
   ImageWork *w = image_work_new(L, work_stats);
-  w->c = image_colours(im) < 4 ? image_colours(im) : 4;
-  w->a = image_ref(im);
+  w->a = image_hold(L, 1);
+  w->c = image_colours(w->a) < 4 ? image_colours(w->a) : 4;
   return bind_run(L, finish_stats);
 }
 
@@ -348,10 +323,9 @@ static void work_ssim(Job *job) {
 }
 
 static int compare(lua_State *L, void (*work)(Job *)) {
-  Image *a = image_check(L, 1), *b = image_check(L, 2);
   ImageWork *w = image_work_new(L, work);
-  w->a = image_ref(a);
-  w->b = image_ref(b);
+  w->a = image_hold(L, 1);
+  w->b = image_hold(L, 2);
   return bind_run(L, finish_number);
 }
 
@@ -417,15 +391,13 @@ static int f_resize(lua_State *L) {
 
 /* image:close(): the pixels are given back at once; using the image afterwards is an error */
 static int f_close(lua_State *L) {
-  Box *box = luaL_checkudata(L, 1, IMAGE);
-  if (box->im) bind_released(image_bytes(box->im));
-  image_unref(box->im);
-  box->im = NULL;
-  return 0;
+  const Image *im = bind_test(L, 1, &IMAGE);
+  if (im) bind_released(image_bytes(im));
+  return bind_drop(L, &IMAGE);
 }
 
 static int f_tostring(lua_State *L) {
-  const Image *im = ((Box *)luaL_checkudata(L, 1, IMAGE))->im;
+  const Image *im = bind_test(L, 1, &IMAGE);
   if (!im) lua_pushliteral(L, "image (closed)");
   else lua_pushfstring(L, "image %d x %d x %d %s", im->w, im->h, im->c, im->type == IMAGE_U8 ? "u8" : "f32");
   return 1;
@@ -433,7 +405,7 @@ static int f_tostring(lua_State *L) {
 
 /* Fields first; methods are in the upvalue. */
 static int f_index(lua_State *L) {
-  const Image *im = ((Box *)luaL_checkudata(L, 1, IMAGE))->im;
+  const Image *im = bind_test(L, 1, &IMAGE);
   lua_pushvalue(L, 2);
   if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
   const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
@@ -460,9 +432,9 @@ static const luaL_Reg funcs[] = {{"new", f_new}, {"from_bytes", f_from_bytes}, {
 
 /* core.image; its field `methods` is where the Lua side adds conveniences. */
 int open_image(lua_State *L) {
-  bind_type(L, IMAGE, methods, metamethods);
+  bind_type(L, IMAGE.name, methods, metamethods);
   luaL_newlib(L, funcs);
-  luaL_getmetatable(L, IMAGE);
+  luaL_getmetatable(L, IMAGE.name);
   lua_getfield(L, -1, "__index");
   image_files(L, lua_gettop(L) - 2, lua_gettop(L));
   lua_pushvalue(L, -1);

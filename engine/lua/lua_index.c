@@ -4,36 +4,25 @@
 #include "labels/index.h"
 #include "lua/bind.h"
 
-#define INDEX "brink.CocoIndex"
 #define BUF "brink.index.buf"
 
 static int f_buf_gc(lua_State *L) { return buf_clear(lua_touserdata(L, 1)), 0; }
 
-static Coco *check(lua_State *L) {
-  Coco **c = luaL_checkudata(L, 1, INDEX);
-  luaL_argcheck(L, *c, 1, "index is closed");
-  return *c;
-}
+static void close_coco(void *c) { coco_close(c); }
+static const RefType INDEX = {"brink.CocoIndex", "index is closed", close_coco};
+
+static Coco *check(lua_State *L) { return bind_check(L, 1, &INDEX); }
 
 /* coco(path) -> index | nil, message, code */
 static int f_coco(lua_State *L) {
-  const char *path = luaL_checkstring(L, 1);
   Err err = {0};
-  Coco **c = lua_newuserdatauv(L, sizeof *c, 0);
-  *c = NULL;
-  luaL_setmetatable(L, INDEX);
-  *c = coco_open(path, &err);
-  if (!*c) return bind_fail(L, &err);
-  bind_account(L, coco_bytes(*c));
+  Coco *c = coco_open(bind_path(L, 1), &err);
+  if (!c) return bind_fail(L, &err);
+  bind_push(L, &INDEX, c, coco_bytes(c));
   return 1;
 }
 
-static int f_close(lua_State *L) {
-  Coco **c = luaL_checkudata(L, 1, INDEX);
-  coco_close(*c);
-  *c = NULL;
-  return 0;
-}
+static int f_close(lua_State *L) { return bind_drop(L, &INDEX); }
 
 static int f_len(lua_State *L) { return lua_pushinteger(L, (lua_Integer)check(L)->n_images), 1; }
 
@@ -184,7 +173,7 @@ int open_index(lua_State *L) {
   static const luaL_Reg meta[] = {{"__len", f_len}, {"__gc", f_close}, {"__close", f_close}, {NULL, NULL}};
   static const luaL_Reg buf_meta[] = {{"__gc", f_buf_gc}, {NULL, NULL}};
   static const luaL_Reg funcs[] = {{"coco", f_coco}, {"runs", f_runs}, {"paint", f_paint}, {NULL, NULL}};
-  bind_type(L, INDEX, methods, meta);
+  bind_type(L, INDEX.name, methods, meta);
   bind_type(L, BUF, NULL, buf_meta);
   luaL_newlib(L, funcs);
   return 1;

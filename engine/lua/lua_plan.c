@@ -11,22 +11,22 @@ typedef struct Shared {
   atomic_int refs;
 } Shared;
 
-static const char PLAN[] = "brink.Plan";
-
-static void shared_unref(Shared *s) {
+static void shared_unref(void *shared) {
+  Shared *s = shared;
   if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1) return;
   plan_clear(&s->plan);
   mem_free(s);
 }
 
+static const RefType PLAN = {"brink.Plan", "plan is gone", shared_unref};
+
 static Shared *push_shared(lua_State *L) {
-  Shared **box = lua_newuserdatauv(L, sizeof *box, 0);
-  *box = NULL;
-  luaL_setmetatable(L, PLAN);
-  if (!(*box = mem_calloc(1, sizeof **box))) luaL_error(L, "out of memory");
-  plan_init(&(*box)->plan);
-  atomic_init(&(*box)->refs, 1);
-  return *box;
+  Shared *s = mem_calloc(1, sizeof *s);
+  if (!s) luaL_error(L, "out of memory");
+  plan_init(&s->plan);
+  atomic_init(&s->refs, 1);
+  bind_push(L, &PLAN, s, sizeof *s);
+  return s;
 }
 
 /* The list at arg as a new plan at the top of the stack. */
@@ -43,7 +43,7 @@ static Shared *check_shared(lua_State *L, int arg) {
     compile(L, arg);
     lua_replace(L, arg);
   }
-  return *(Shared **)luaL_checkudata(L, arg, PLAN);
+  return bind_check(L, arg, &PLAN);
 }
 
 const Plan *plan_check(lua_State *L, int arg) { return &check_shared(L, arg)->plan; }
@@ -54,12 +54,7 @@ static int f_new(lua_State *L) {
   return 1;
 }
 
-static int f_gc(lua_State *L) {
-  Shared **box = luaL_checkudata(L, 1, PLAN);
-  shared_unref(*box);
-  *box = NULL;
-  return 0;
-}
+static int f_gc(lua_State *L) { return bind_drop(L, &PLAN); }
 
 /* --- running --- */
 
@@ -95,12 +90,12 @@ static int run_finish(lua_State *L) {
 }
 
 int plan_run_at(lua_State *L, int plan, int image, bool fuse) {
-  Shared *s = check_shared(L, plan);
-  const Image *in = image_check(L, image);
+  check_shared(L, plan);
   RunJob *r = bind_job(L, sizeof *r, run_work, run_clear);
+  Shared *s = check_shared(L, plan);
   atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
   r->plan = s;
-  r->in = image_ref(in);
+  r->in = image_hold(L, image);
   r->fuse = fuse;
   return bind_run(L, run_finish);
 }
@@ -122,7 +117,7 @@ bool plan_fuse_option(lua_State *L, int arg) {
 }
 
 static int f_run(lua_State *L) {
-  luaL_checkudata(L, 1, PLAN);
+  luaL_checkudata(L, 1, PLAN.name);
   return plan_run_at(L, 1, 2, plan_fuse_option(L, 3));
 }
 
@@ -160,7 +155,7 @@ static void push_step(lua_State *L, const Step *s) {
 }
 
 static int f_steps(lua_State *L) {
-  luaL_checkudata(L, 1, PLAN);
+  luaL_checkudata(L, 1, PLAN.name);
   const Plan *p = plan_check(L, 1);
   lua_createtable(L, p->n, 0);
   for (int i = 0; i < p->n; i++) {
@@ -171,13 +166,13 @@ static int f_steps(lua_State *L) {
 }
 
 static int f_len(lua_State *L) {
-  luaL_checkudata(L, 1, PLAN);
+  luaL_checkudata(L, 1, PLAN.name);
   lua_pushinteger(L, plan_check(L, 1)->n);
   return 1;
 }
 
 static int f_tostring(lua_State *L) {
-  luaL_checkudata(L, 1, PLAN);
+  luaL_checkudata(L, 1, PLAN.name);
   int n = plan_check(L, 1)->n;
   lua_pushfstring(L, "brink.Plan (%d %s)", n, n == 1 ? "step" : "steps");
   return 1;
@@ -191,7 +186,7 @@ static int side(lua_State *L, int arg) {
 
 /* The plan's warp for width and height at 2 and 3, as a userdata at the top; NULL with *err. */
 static Warp *push_warp(lua_State *L, Err *err) {
-  luaL_checkudata(L, 1, PLAN);
+  luaL_checkudata(L, 1, PLAN.name);
   const Plan *p = plan_check(L, 1);
   int w = side(L, 2), h = side(L, 3);
   Warp *warp = bind_warp_new(L, w, h);
@@ -218,7 +213,7 @@ static const luaL_Reg methods[] = {{"run", f_run},   {"steps", f_steps}, {"size"
 static const luaL_Reg metamethods[] = {{"__gc", f_gc}, {"__len", f_len}, {"__tostring", f_tostring}, {NULL, NULL}};
 
 int open_plan(lua_State *L) {
-  bind_type(L, PLAN, methods, metamethods);
+  bind_type(L, PLAN.name, methods, metamethods);
   bind_warp_type(L);
   luaL_newlib(L, funcs);
   lua_pushinteger(L, PLAN_RESULT_VERSION);

@@ -372,13 +372,6 @@ static StudyPair *pairs_arg(lua_State *L, int arg, size_t *n) {
   return p;
 }
 
-static const char *path_arg(lua_State *L) {
-  size_t n;
-  const char *path = luaL_checklstring(L, 1, &n);
-  luaL_argcheck(L, n > 0 && strlen(path) == n, 1, "not a path");
-  return path;
-}
-
 static Box *push_box(lua_State *L) {
   bind_loop(L); /* first, so that it is collected after the study */
   Box *box = lua_newuserdatauv(L, sizeof *box, 0);
@@ -389,7 +382,7 @@ static Box *push_box(lua_State *L) {
 
 /* open(path, identity) -> store | nil, message, code */
 static int f_open(lua_State *L) {
-  const char *path = path_arg(L);
+  const char *path = bind_path(L, 1);
   size_t n;
   StudyPair *identity = pairs_arg(L, 2, &n);
   Box *box = push_box(L);
@@ -401,7 +394,7 @@ static int f_open(lua_State *L) {
 
 /* read(path) -> store that cannot be written | nil, message, code */
 static int f_read(lua_State *L) {
-  const char *path = path_arg(L);
+  const char *path = bind_path(L, 1);
   Box *box = push_box(L);
   Err err = {0};
   if (!(box->s = study_read(path, &err))) return bind_fail(L, &err);

@@ -10,38 +10,12 @@
 #include "lua/bind_tensor.h"
 #include "model/postprocess.h"
 
-#define TENSOR "brink.Tensor"
+static void unref(void *t) { tensor_unref(t); }
+static const RefType TENSOR = {"brink.Tensor", "tensor is gone", unref};
 
-typedef struct Box { Tensor *t; } Box;
-
-static int f_push(lua_State *L) {
-  Box *box = lua_newuserdatauv(L, sizeof *box, 0);
-  box->t = NULL;
-  luaL_setmetatable(L, TENSOR);
-  return 1;
-}
-
-void tensor_push(lua_State *L, Tensor *t) {
-  luaL_checkstack(L, 4, NULL);
-  lua_pushcfunction(L, f_push);
-  if (lua_pcall(L, 0, 1, 0) != LUA_OK) {
-    tensor_unref(t);
-    lua_error(L);
-  }
-  ((Box *)lua_touserdata(L, -1))->t = t;
-  bind_account(L, tensor_bytes(t));
-}
-
-Tensor *tensor_test(lua_State *L, int arg) {
-  Box *box = luaL_testudata(L, arg, TENSOR);
-  return box ? box->t : NULL;
-}
-
-Tensor *tensor_check(lua_State *L, int arg) {
-  Box *box = luaL_checkudata(L, arg, TENSOR);
-  luaL_argcheck(L, box->t, arg, "tensor is gone");
-  return box->t;
-}
+void tensor_push(lua_State *L, Tensor *t) { bind_push(L, &TENSOR, t, tensor_bytes(t)); }
+Tensor *tensor_test(lua_State *L, int arg) { return bind_test(L, arg, &TENSOR); }
+Tensor *tensor_check(lua_State *L, int arg) { return bind_check(L, arg, &TENSOR); }
 
 void tensor_push_shape(lua_State *L, int rank, const int64_t *dim) {
   lua_createtable(L, rank < 0 ? 0 : rank, 0);
@@ -310,12 +284,7 @@ static int f_tostring(lua_State *L) {
   return 1;
 }
 
-static int f_gc(lua_State *L) {
-  Box *box = luaL_checkudata(L, 1, TENSOR);
-  tensor_unref(box->t);
-  box->t = NULL;
-  return 0;
-}
+static int f_gc(lua_State *L) { return bind_drop(L, &TENSOR); }
 
 /* t[i], t.shape, t.dtype, methods (in the upvalue) */
 static int f_index(lua_State *L) {
@@ -340,8 +309,8 @@ static const luaL_Reg metamethods[] = {{"__gc", f_gc}, {"__len", f_len}, {"__tos
 static const luaL_Reg funcs[] = {{"new", f_new}, {"from_bytes", f_from_bytes}, {"size", f_shape_size}, {NULL, NULL}};
 
 int open_tensor(lua_State *L) {
-  bind_type(L, TENSOR, methods, metamethods);
-  luaL_getmetatable(L, TENSOR);
+  bind_type(L, TENSOR.name, methods, metamethods);
+  luaL_getmetatable(L, TENSOR.name);
   lua_getfield(L, -1, "__index");
   lua_pushcclosure(L, f_index, 1);
   lua_setfield(L, -2, "__index");

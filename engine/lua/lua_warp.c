@@ -74,23 +74,22 @@ static int finish(lua_State *L) {
   return 1;
 }
 
-/* The job with a copy of warp w and the image, pushed; NULL with *err. */
-static WarpJob *new_job(lua_State *L, void (*work)(Job *), const Warp *w, const Image *in, Err *err) {
+/* The job with a copy of the warp at 1 and the image at 2, pushed; NULL with *err. */
+static WarpJob *new_job(lua_State *L, void (*work)(Job *), Err *err) {
+  const Warp *w = bind_warp_check(L, 1);
   WarpJob *j = bind_job(L, sizeof *j, work, clear_job);
   warp_init(&j->warp, w->in_w, w->in_h);
   if (!warp_copy(&j->warp, w, err)) return NULL;
-  j->in = image_ref(in);
+  j->in = image_hold(L, 2);
   return j;
 }
 
 /* mask(image[, outside = 0]) -> image: nearest samples, nothing mixed */
 static int f_mask(lua_State *L) {
   Err err;
-  const Warp *w = bind_warp_check(L, 1);
-  const Image *in = image_check(L, 2);
   float outside = (float)luaL_optnumber(L, 3, 0);
   luaL_argcheck(L, isfinite(outside), 3, "a finite number expected");
-  WarpJob *j = new_job(L, work_mask, w, in, &err);
+  WarpJob *j = new_job(L, work_mask, &err);
   if (!j) return bind_fail(L, &err);
   j->outside = outside;
   return bind_run(L, finish);
@@ -99,9 +98,7 @@ static int f_mask(lua_State *L) {
 /* heat(image) -> image: interpolated, 0 outside */
 static int f_heat(lua_State *L) {
   Err err;
-  const Warp *w = bind_warp_check(L, 1);
-  const Image *in = image_check(L, 2);
-  WarpJob *j = new_job(L, work_heat, w, in, &err);
+  WarpJob *j = new_job(L, work_heat, &err);
   if (!j) return bind_fail(L, &err);
   for (int i = 0; i < j->warp.n; i++) {
     j->warp.stage[i].interp = INTERP_LINEAR;

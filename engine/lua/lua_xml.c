@@ -164,7 +164,7 @@ static void XMLCALL each_end(void *data, const XML_Char *tag) {
 /* index(path, tag) -> { start, end, line, ... }: the bytes each outermost element of this name takes up (start from 0, end
  * behind the last; -1 for one without content, as in <tag/>) and the line it ends in | nil, message, code */
 static int f_index(lua_State *L) {
-  const char *path = luaL_checkstring(L, 1), *each = luaL_checkstring(L, 2);
+  const char *path = bind_path(L, 1), *each = luaL_checkstring(L, 2);
   lua_settop(L, 2);
   Parse *p = push_parse(L, path);
   struct stat st;
