@@ -78,8 +78,8 @@ function M.tmp()
   return tmp
 end
 
---- Run everything, print TAP, exit.
-function M.done()
+--- Run everything, print TAP, exit. after: what is done when all tests have run, a double to stop.
+function M.done(after)
   local failed = 0
   print("1.." .. #tests)
   for i, case in ipairs(tests) do
@@ -97,6 +97,7 @@ function M.done()
     end
     collectgarbage()
   end
+  if after then after() end
   if tmp then os.execute("rm -rf '" .. tmp .. "'") end
   io.stdout:flush()
   os.exit(failed == 0, true)

@@ -137,7 +137,7 @@ end)
 
 t.test("one accident is made good by asking again", function()
   for k, case in ipairs { "crash once", "hang once" } do
-    local model <close> = assert(double(case, { workers = 2, timeout = 1.5 }, t.tmp() .. "/once" .. k))
+    local model <close> = assert(double(case, { workers = 2, timeout = 3 }, t.tmp() .. "/once" .. k))
     t.eq(ask(model, { 1, 99, 2, 99, 3 }), { 1, "good", 2, "good", 3 })
   end
 end)

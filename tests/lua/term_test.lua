@@ -16,17 +16,17 @@ local function piped(script, input, before)
   return out
 end
 
---- The same on a terminal of its own. keys: shell text; "wait n" there waits until the script has called ready(n), after
--- which only the editor's own start is left. The terminal's Ctrl-C goes to all of its group: `exec` leaves no shell in it.
+--- The same on a terminal of its own. keys: shell text; "wait n" there waits until the prompt "n> " shows, which the editor
+-- writes when it has the terminal in its own mode. The terminal's Ctrl-C goes to all of its group: `exec` leaves no shell in it.
 local function typed(script, keys)
   if not os.execute("command -v script >/dev/null") then t.skip "no script(1) for a pseudo terminal" end
-  local file, sign = t.tmp() .. "/tty.lua", t.tmp() .. "/ready"
-  os.execute("rm -f " .. sign .. "*")
+  local file, shown = t.tmp() .. "/tty.lua", t.tmp() .. "/shown"
+  os.execute("rm -f " .. shown)
   local f = assert(io.open(file, "w"))
-  f:write(("local function ready(n) io.open(%q .. n, 'w'):close() end\n"):format(sign), script)
+  f:write(script)
   f:close()
-  local wait = ("wait() { k=0; while [ ! -e %s$1 ] && [ $k -lt 300 ]; do sleep 0.05; k=$((k+1)); done; sleep 0.3; }; "):format(sign)
-  local p = assert(io.popen(("(%s %s) | TERM=xterm script -qec 'exec %s %s' /dev/null 2>&1; echo \"status $?\""):format(wait, keys, brink, file)))
+  local wait = ("wait() { k=0; while ! grep -q \"$1> \" %s 2>/dev/null && [ $k -lt 600 ]; do sleep 0.05; k=$((k+1)); done; }; "):format(shown)
+  local p = assert(io.popen(("(%s %s) | TERM=xterm script -qefc 'exec %s %s' %s 2>&1; echo \"status $?\""):format(wait, keys, brink, file, shown)))
   local out = p:read("a")
   p:close()
   return out
@@ -67,12 +67,9 @@ t.test("lines are edited and completed on a terminal; a failing completer is har
   local out = typed([[
     local term = require("brink.core").term
     term.set_completer(function(text) if text == "pl" then return { "plan" } end error("no") end)
-    ready(1)
-    print("<" .. term.readline("> ") .. ">")
-    ready(2)
-    print("<" .. term.readline("> ") .. ">")
-    ready(3)
-    print(term.readline("> "))]], [[wait 1; printf 'pl\t\r'; wait 2; printf 'x\t\177y\r'; wait 3; printf '\004'; sleep 0.3]])
+    print("<" .. term.readline("1> ") .. ">")
+    print("<" .. term.readline("2> ") .. ">")
+    print(term.readline("3> "))]], [[wait 1; printf 'pl\t\r'; wait 2; printf 'x\t\177y\r'; wait 3; printf '\004']])
   t.ok(out:find("<plan>", 1, true), out)
   t.ok(out:find("<y>", 1, true), out)
   t.ok(out:find("nil%s+eof"), out)
@@ -82,11 +79,9 @@ end)
 t.test("Ctrl-C at the prompt is an answer, and the program goes on", function()
   local out = typed([[
     local core = require "brink.core"
-    ready(1)
-    print(core.term.readline("> "))
+    print(core.term.readline("1> "))
     core.async.clear()
-    ready(2)
-    print(core.term.readline("> "))]], [[wait 1; printf 'ab\003'; wait 2; printf 'next\r'; sleep 0.3]])
+    print(core.term.readline("2> "))]], [[wait 1; printf 'ab\003'; wait 2; printf 'next\r']])
   t.ok(out:find("nil%s+interrupted"), out)
   t.ok(out:find("\nnext", 1, true), out)
   t.ok(out:find("status 0", 1, true), out)
