@@ -2,7 +2,9 @@
  * (brink.model.output) says where in the tensors things are; a place is
  * { tensor, offset, row, column }: value j of candidate i is at offset + i * row + j * column.
  *   detect{ n=, box=, score=, objectness=, label=, classes=, background=, form=, relative=, activation=, least=, overlap=,
- *           agnostic=, most=, clip=, map= } -> { { x, y, w, h, score, class, from }, ... }
+ *           agnostic=, most=, clip=, prior=, variances=, map= } -> { { x, y, w, h, score, class, from }, ... }
+ *   mask(prototypes, { place=, at=, box=, threshold=, map= }) -> image of 0 and 1; prototypes 1 x K x H x W, place of the
+ *   coefficients, at: candidate
  *   segment(tensor, { channels=, height=, width=, nhwc=, threshold=, map= }) -> image
  * SPDX-License-Identifier: MIT */
 #include <math.h>
@@ -16,7 +18,7 @@
 typedef struct Detect {
   Job job;
   DetectRule rule;
-  Tensor *hold[4]; /* what the grids point into, as f32 */
+  Tensor *hold[5]; /* what the grids point into, as f32 */
   int held;
   Detection *list;
   int n;
@@ -71,14 +73,11 @@ static bool flag(lua_State *L, int arg, const char *name) {
   return v;
 }
 
-/* A place of `width` values for each of rule.n candidates; checked to lie within its tensor. */
-static void take_grid(lua_State *L, Detect *d, const char *name, int width, Grid *g) {
+/* The place at the stack's top, of `width` values for each of n candidates; checked to lie within its tensor. Pops it. The
+ * caller owns the tensor it points into. */
+static Tensor *place(lua_State *L, const char *name, int64_t n, int width, Grid *g) {
   Err err;
   lua_Integer v[3];
-  if (lua_getfield(L, 1, name) == LUA_TNIL) {
-    lua_pop(L, 1);
-    return;
-  }
   luaL_checktype(L, -1, LUA_TTABLE);
   for (int i = 0; i < 3; i++) {
     lua_geti(L, -1, i + 2);
@@ -88,13 +87,29 @@ static void take_grid(lua_State *L, Detect *d, const char *name, int width, Grid
   }
   lua_geti(L, -1, 1);
   const Tensor *t = tensor_check(L, -1);
-  double last = (double)v[0] + (double)(d->rule.n - 1) * (double)v[1] + (double)(width - 1) * (double)v[2];
-  if (d->rule.n > 0 && width > 0 && last >= (double)t->n) luaL_error(L, "detect: %s: value %f of %f", name, last + 1, (double)t->n);
+  double last = (double)v[0] + (double)(n - 1) * (double)v[1] + (double)(width - 1) * (double)v[2];
+  if (n > 0 && width > 0 && last >= (double)t->n) luaL_error(L, "detect: %s: value %f of %f", name, last + 1, (double)t->n);
   Tensor *own = tensor_convert(t, TENSOR_F32, &err);
   if (!own) luaL_error(L, "%s", err.text);
-  d->hold[d->held++] = own;
   *g = (Grid){tensor_f32(own) + v[0], (size_t)v[1], (size_t)v[2]};
   lua_pop(L, 2);
+  return own;
+}
+
+static void take_grid(lua_State *L, Detect *d, const char *name, int width, Grid *g) {
+  if (lua_getfield(L, 1, name) == LUA_TNIL) lua_pop(L, 1);
+  else d->hold[d->held++] = place(L, name, d->rule.n, width, g);
+}
+
+static void take_variances(lua_State *L, float out[4]) {
+  lua_getfield(L, 1, "variances");
+  luaL_checktype(L, -1, LUA_TTABLE);
+  for (int i = 0; i < 4; i++) {
+    lua_geti(L, -1, i + 1);
+    out[i] = (float)luaL_checknumber(L, -1);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
 }
 
 /* detect(rule) -> list of boxes */
@@ -126,9 +141,85 @@ static int f_detect(lua_State *L) {
   take_grid(L, d, "label", 1, &r->label);
   take_grid(L, d, "score", r->label.data ? 1 : r->classes, &r->score);
   take_grid(L, d, "objectness", 1, &r->objectness);
+  take_grid(L, d, "prior", 4, &r->prior);
+  if (r->prior.data) take_variances(L, r->variance);
   if (!r->box.data || !r->score.data) return luaL_error(L, "detect: box and score expected");
   lua_settop(L, 2);
   return bind_run(L, detect_finish);
+}
+
+typedef struct Mask {
+  Job job;
+  Tensor *t, *hold; /* references */
+  int k, h, w;
+  Grid coefficient;
+  int64_t at;
+  Detection box;
+  PrepMap map;
+  float threshold;
+  Image *out;
+} Mask;
+
+static void mask_clear(Job *job) {
+  Mask *m = (Mask *)job;
+  tensor_unref(m->t);
+  tensor_unref(m->hold);
+  image_unref(m->out);
+  m->t = m->hold = NULL;
+  m->out = NULL;
+}
+
+static void mask_work(Job *job) {
+  Mask *m = (Mask *)job;
+  m->out = post_mask(m->t, m->k, m->h, m->w, &m->coefficient, m->at, &m->map, &m->box, m->threshold, &job->err);
+  job->failed = !m->out;
+}
+
+static int mask_finish(lua_State *L) {
+  Mask *m = lua_touserdata(L, -1);
+  if (m->job.failed) return bind_fail(L, &m->job.err);
+  Image *im = m->out;
+  m->out = NULL;
+  mask_clear(&m->job);
+  image_push(L, im);
+  return 1;
+}
+
+/* The prototypes at 1 as f32, 1 x K x H x W of some size. */
+static void take_prototypes(lua_State *L, Mask *m) {
+  Err err;
+  const Tensor *t = tensor_check(L, 1);
+  bool fits = t->rank == 4 && t->dim[0] == 1;
+  for (int i = 1; fits && i < 4; i++) fits = t->dim[i] >= 1 && t->dim[i] <= 65536;
+  if (!fits) luaL_error(L, "mask: prototypes of 1 x K x H x W expected");
+  m->k = (int)t->dim[1], m->h = (int)t->dim[2], m->w = (int)t->dim[3];
+  if (!(m->t = tensor_convert(t, TENSOR_F32, &err))) luaL_error(L, "%s", err.text);
+}
+
+static int f_mask(lua_State *L) {
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  Mask *m = bind_job(L, sizeof *m, mask_work, mask_clear);
+  take_prototypes(L, m);
+  lua_getfield(L, 2, "at");
+  m->at = luaL_checkinteger(L, -1) - 1;
+  luaL_argcheck(L, m->at >= 0 && m->at < 1 << 26, 2, "at: no such candidate");
+  lua_getfield(L, 2, "place");
+  m->hold = place(L, "mask", m->at + 1, m->k, &m->coefficient);
+  lua_getfield(L, 2, "threshold");
+  m->threshold = (float)luaL_checknumber(L, -1);
+  lua_getfield(L, 2, "box");
+  double *const v[] = {&m->box.x0, &m->box.y0, &m->box.x1, &m->box.y1};
+  luaL_checktype(L, -1, LUA_TTABLE);
+  for (int i = 0; i < 4; i++) {
+    lua_geti(L, -1, i + 1);
+    *v[i] = luaL_checknumber(L, -1);
+    lua_pop(L, 1);
+  }
+  lua_getfield(L, 2, "map");
+  prep_map_check(L, lua_gettop(L), &m->map);
+  lua_settop(L, 3);
+  return bind_run(L, mask_finish);
 }
 
 typedef struct Segment {
@@ -190,7 +281,7 @@ static int f_segment(lua_State *L) {
   return bind_run(L, segment_finish);
 }
 
-static const luaL_Reg funcs[] = {{"detect", f_detect}, {"segment", f_segment}, {NULL, NULL}};
+static const luaL_Reg funcs[] = {{"detect", f_detect}, {"mask", f_mask}, {"segment", f_segment}, {NULL, NULL}};
 
 int open_postprocess(lua_State *L) {
   luaL_newlib(L, funcs);

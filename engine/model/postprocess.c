@@ -93,21 +93,47 @@ static float best_class(const DetectRule *r, int64_t i, float *scores, int *cls)
   return top;
 }
 
-/* Corners in picture pixels; false when they are no numbers or there is nothing of the box in the frame. */
-static bool corners(const DetectRule *r, int64_t i, Detection *d) {
-  double a = at(&r->box, i, 0), b = at(&r->box, i, 1), c = at(&r->box, i, 2), e = at(&r->box, i, 3), swap;
-  if (!isfinite(a) || !isfinite(b) || !isfinite(c) || !isfinite(e)) return false;
+/* SSD's code: centre and size from those of a prior; corners out. */
+static void decode(const DetectRule *r, int64_t i, double *v) {
+  const int x = r->form == BOX_YXYX ? 1 : 0, y = 1 - x;
+  const double w = at(&r->prior, i, 2), h = at(&r->prior, i, 3);
+  double cx = at(&r->prior, i, 0) + v[x] * r->variance[x] * w, cy = at(&r->prior, i, 1) + v[y] * r->variance[y] * h;
+  double bw = w * fm_exp(v[2 + x] * r->variance[2 + x]), bh = h * fm_exp(v[2 + y] * r->variance[2 + y]);
+  v[0] = cx - bw / 2, v[1] = cy - bh / 2, v[2] = cx + bw / 2, v[3] = cy + bh / 2;
+}
+
+static void swap(double *a, double *b) {
+  double t = *a;
+  *a = *b;
+  *b = t;
+}
+
+/* The four numbers of a box as left, top, right, bottom. */
+static void unfold(const DetectRule *r, int64_t i, double *v) {
+  if (r->prior.data) {
+    decode(r, i, v);
+    return;
+  }
   switch (r->form) {
-    case BOX_YXYX: swap = a, a = b, b = swap, swap = c, c = e, e = swap; break;
-    case BOX_XYWH: c += a, e += b; break;
-    case BOX_CXCYWH: a -= c / 2, b -= e / 2, c += a, e += b; break;
+    case BOX_YXYX: swap(&v[0], &v[1]), swap(&v[2], &v[3]); break;
+    case BOX_XYWH: v[2] += v[0], v[3] += v[1]; break;
+    case BOX_CXCYWH: v[0] -= v[2] / 2, v[1] -= v[3] / 2, v[2] += v[0], v[3] += v[1]; break;
     default: break;
   }
+}
+
+/* Corners in picture pixels; false when they are no numbers or there is nothing of the box in the frame. */
+static bool corners(const DetectRule *r, int64_t i, Detection *d) {
+  double v[4];
+  for (int k = 0; k < 4; k++) v[k] = at(&r->box, i, k);
+  if (!isfinite(v[0]) || !isfinite(v[1]) || !isfinite(v[2]) || !isfinite(v[3])) return false;
+  unfold(r, i, v);
+  if (!isfinite(v[0]) || !isfinite(v[1]) || !isfinite(v[2]) || !isfinite(v[3])) return false;
   double kx = r->relative ? r->map.w : 1, ky = r->relative ? r->map.h : 1;
-  d->x0 = (a * kx - r->map.ox) / r->map.sx;
-  d->y0 = (b * ky - r->map.oy) / r->map.sy;
-  d->x1 = (c * kx - r->map.ox) / r->map.sx;
-  d->y1 = (e * ky - r->map.oy) / r->map.sy;
+  d->x0 = (v[0] * kx - r->map.ox) / r->map.sx;
+  d->y0 = (v[1] * ky - r->map.oy) / r->map.sy;
+  d->x1 = (v[2] * kx - r->map.ox) / r->map.sx;
+  d->y1 = (v[3] * ky - r->map.oy) / r->map.sy;
   if (r->clip) {
     d->x0 = fmin(fmax(d->x0, 0), r->map.image_w), d->x1 = fmin(fmax(d->x1, 0), r->map.image_w);
     d->y0 = fmin(fmax(d->y0, 0), r->map.image_h), d->y1 = fmin(fmax(d->y1, 0), r->map.image_h);
@@ -161,66 +187,4 @@ bool post_detect(const DetectRule *r, Detection **out, int *n, Err *err) {
   *out = list;
   mem_free(scores);
   return true;
-}
-
-/* One axis of the way from picture pixels to map cells: cell before, and the share of the one after. */
-typedef struct Cell { int a, b; float share; int nearest; } Cell;
-
-static void cells(Cell *c, int n, double s, double o, int input, int map) {
-  for (int i = 0; i < n; i++) {
-    double x = (i + 0.5) * s + o, q = x * map / input - 0.5;
-    c[i].nearest = x < 0 || x >= input ? -1 : (int)fmin(floor(x * map / input), map - 1);
-    q = fmin(fmax(q, 0), map - 1);
-    c[i].a = (int)q;
-    c[i].b = c[i].a + 1 < map ? c[i].a + 1 : c[i].a;
-    c[i].share = (float)(q - c[i].a);
-  }
-}
-
-typedef struct Maps {
-  const float *p;
-  size_t channel, row, column;
-} Maps;
-
-static float interpolate(const Maps *m, int c, const Cell *x, const Cell *y) {
-  const float *p = m->p + (size_t)c * m->channel, *q = p + (size_t)y->a * m->row, *r = p + (size_t)y->b * m->row;
-  float top = q[(size_t)x->a * m->column] + (q[(size_t)x->b * m->column] - q[(size_t)x->a * m->column]) * x->share;
-  float low = r[(size_t)x->a * m->column] + (r[(size_t)x->b * m->column] - r[(size_t)x->a * m->column]) * x->share;
-  return top + (low - top) * y->share;
-}
-
-static uint8_t class_at(const Maps *m, int channels, const Cell *x, const Cell *y, float threshold) {
-  if (x->nearest < 0 || y->nearest < 0) return 255;
-  if (channels == 0) {
-    float id = m->p[(size_t)y->nearest * m->row + (size_t)x->nearest * m->column];
-    return id >= 0 && id <= 255 ? (uint8_t)id : 255;
-  }
-  if (channels == 1) return interpolate(m, 0, x, y) > threshold;
-  int best = 0;
-  float top = interpolate(m, 0, x, y);
-  for (int c = 1; c < channels; c++) {
-    float v = interpolate(m, c, x, y);
-    if (v > top) top = v, best = c;
-  }
-  return (uint8_t)best;
-}
-
-Image *post_segment(const Tensor *given, int channels, int h, int w, bool nhwc, const PrepMap *map, float threshold, Err *err) {
-  if (channels > 255) return err_set(err, ERR_UNSUPPORTED, "segment: %d classes, at most 255 fit a mask", channels), NULL;
-  Tensor *t = tensor_convert(given, TENSOR_F32, err);
-  Cell *x = mem_alloc((size_t)map->image_w, sizeof *x), *y = mem_alloc((size_t)map->image_h, sizeof *y);
-  Image *out = NULL;
-  const size_t c = channels ? (size_t)channels : 1;
-  if (!x || !y) err_memory(err);
-  else if (t && (out = image_new(map->image_w, map->image_h, 1, IMAGE_U8, false, err))) {
-    Maps m = {tensor_f32(t), nhwc ? 1 : (size_t)h * (size_t)w, (size_t)w * (nhwc ? c : 1), nhwc ? c : 1};
-    cells(x, map->image_w, map->sx, map->ox, map->w, w);
-    cells(y, map->image_h, map->sy, map->oy, map->h, h);
-    for (int j = 0; j < map->image_h; j++)
-      for (int i = 0; i < map->image_w; i++) image_row(out, j)[i] = class_at(&m, channels, &x[i], &y[j], threshold);
-  }
-  mem_free(x);
-  mem_free(y);
-  tensor_unref(t);
-  return out;
 }

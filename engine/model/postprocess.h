@@ -38,6 +38,9 @@ typedef struct DetectRule {
   int classes;          /* scores of each candidate */
   int background;       /* class that means nothing, -1: none; those after it keep their number */
   BoxForm form;
+  Grid prior;           /* data NULL: none. Else centre, width, height as shares of the input, from which the boxes are differences
+                         * in SSD's code: centre + v * variance * size, size * exp(v * variance); form BOX_YXYX: y first */
+  float variance[4];    /* in the order of the code */
   bool relative;        /* coordinates are shares of the input */
   Activation activation; /* of scores (and objectness, which is never softmaxed) */
   float least;          /* score from which a box counts */
@@ -57,6 +60,10 @@ typedef struct Detection {
 
 /* The boxes, best first. *out is the caller's (mem_free). Candidates whose numbers are not finite are left out. */
 bool post_detect(const DetectRule *rule, Detection **out, int *n, Err *err);
+
+/* A mask of the picture's size, 0 and 1, u8: the prototypes (K x H x W), each times its coefficient, summed; 1 where that is above
+ * `threshold` (of the sum) within the box. */
+Image *post_mask(const Tensor *prototypes, int k, int h, int w, const Grid *coefficient, int64_t i, const PrepMap *map, const Detection *box, float threshold, Err *err);
 
 /* Class map of the picture's size, u8. t: scores C x H x W (C > 1: the best class where the scores are interpolated; C = 1:
  * class 1 where the value is above `threshold`) or class ids H x W (C = 0). Outside what the network saw: 255. */
