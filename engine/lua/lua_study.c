@@ -401,9 +401,17 @@ static int f_read(lua_State *L) {
   return 1;
 }
 
+/* __gc: nobody is left to be told. */
 static int f_gc(lua_State *L) {
   Err err;
   close_box(luaL_checkudata(L, 1, STUDY), &err);
+  return 0;
+}
+
+/* __close: what could not be stored is an error, unless one is on its way already (at 2). */
+static int f_scope_end(lua_State *L) {
+  Err err = {0};
+  if (!close_box(luaL_checkudata(L, 1, STUDY), &err) && lua_isnoneornil(L, 2)) return luaL_error(L, "%s", err.text);
   return 0;
 }
 
@@ -411,7 +419,7 @@ static const luaL_Reg methods[] = {
     {"put", f_put},         {"get", f_get},         {"results", f_results}, {"rows", f_rows},   {"count", f_count},
     {"put_sample", f_put_sample}, {"samples", f_samples}, {"count_samples", f_count_samples}, {"meta", f_meta}, {"flush", f_flush},
     {"close", f_close},     {"path", f_path},       {"dirty", f_dirty},     {NULL, NULL}};
-static const luaL_Reg metamethods[] = {{"__gc", f_gc}, {"__close", f_gc}, {NULL, NULL}};
+static const luaL_Reg metamethods[] = {{"__gc", f_gc}, {"__close", f_scope_end}, {NULL, NULL}};
 static const luaL_Reg cursor_metamethods[] = {{"__gc", f_cursor_close}, {"__close", f_cursor_close}, {NULL, NULL}};
 static const luaL_Reg funcs[] = {{"open", f_open}, {"read", f_read}, {NULL, NULL}};
 

@@ -277,6 +277,23 @@ t.test("no space: an error, and the file stays valid", function()
   t.eq(s:close(), true)
 end)
 
+t.test("no space at the end of a scope is an error, unless there is one", function()
+  local function scope(last)
+    local path = fresh()
+    open(path):close()
+    return (child([[
+      local core = require "brink.core"
+      print(pcall(function()
+        local s <close> = assert(core.study.open(arg[1], { data = "d1", model = "m1", rows = "r1", seed = "1", version = "3" }))
+        for k = 1, 20 do s:put { row = "r", i = 0, sample = k, error = 0, params = ("p"):rep(30000) } end
+        ]] .. last .. [[
+
+      end))]], "ulimit -f 400;", path))
+  end
+  t.ok(scope(""):find "^false%s.*results since the last commit not stored", scope "")
+  t.ok(scope "error('first', 0)":find "^false%sfirst", scope "error('first', 0)")
+end)
+
 t.test("what is not a study is refused with the reason", function()
   local path = fresh()
   local function refuse(text, code)
