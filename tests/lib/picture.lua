@@ -40,6 +40,16 @@ function M.draw(width, height, opts)
   return image
 end
 
+--- w x h x c u8 samples that differ everywhere; alpha as in image.from_bytes.
+function M.pattern(w, h, c, alpha)
+  local out, v = {}, 7
+  for i = 1, w * h * c do
+    v = (v * 75 + 74) % 65537
+    out[i] = string.char(v >> 4 & 255)
+  end
+  return core.image.from_bytes(w, h, c, "u8", table.concat(out), alpha)
+end
+
 --- Spearman's rank correlation of two lists of one length (ties share their mean rank).
 function M.spearman(a, b)
   local function ranks(list)

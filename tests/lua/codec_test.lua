@@ -3,16 +3,7 @@
 local t = require "check"
 local core = require "brink.core"
 local image, file, json = core.image, core.file, core.json
-
---- w x h x c samples that differ everywhere, u8.
-local function pattern(w, h, c, alpha)
-  local out, v = {}, 7
-  for i = 1, w * h * c do
-    v = (v * 75 + 74) % 65537
-    out[i] = string.char(v >> 4 & 255)
-  end
-  return image.from_bytes(w, h, c, "u8", table.concat(out), alpha)
-end
+local pattern = require "picture".pattern
 
 --- A smooth picture, which JPEG can follow.
 local function ramp(w, h, c)

@@ -2,15 +2,7 @@
 -- SPDX-License-Identifier: MIT
 local t = require "check"
 local image = require "brink.image"
-
-local function pattern(w, h, c)
-  local out, v = {}, 7
-  for i = 1, w * h * c do
-    v = (v * 75 + 74) % 65537
-    out[i] = string.char(v >> 4 & 255)
-  end
-  return image.from_bytes(w, h, c, "u8", table.concat(out))
-end
+local pattern = require "picture".pattern
 
 t.test("lut calls the function 256 times and keeps alpha", function()
   local calls, im = 0, pattern(9, 5, 4)

@@ -98,8 +98,7 @@ return function(augmentation)
     params = { loss = { unit = "of each side", off = 0, full = 0.9, lo = 0, hi = 0.99, law = 1.5 } },
     plan = function(p, ctx)
       local x, y = ctx.rng:uniform() * p.loss * ctx.width, ctx.rng:uniform() * p.loss * ctx.height
-      local zoom = 1 / (1 - p.loss)
-      return { { op = "affine", matrix = { zoom, 0, -zoom * x, 0, zoom, -zoom * y }, border = "replicate" } }
+      return enlarge(x, y, (1 - p.loss) * ctx.width, (1 - p.loss) * ctx.height, ctx)
     end,
   }
   augmentation {
