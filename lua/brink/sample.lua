@@ -27,7 +27,8 @@ end
 function Sample:__tostring() return "sample " .. self.path .. (type(self.label) == "string" and ", " .. self.label or "") end
 
 --- A sample from a table: { path = } or { image = Image } or { load = function(self) -> Image, id = }, and label, name.
--- One inside another file has read_bytes = function(self) -> its bytes, and a path to show.
+-- One inside another file has read_bytes = function(self) -> its bytes, and a path to show. read_beside = function(self) gives
+-- what the label file says of the picture beside its label, { FORMAT = data }, for whoever writes that format again.
 -- Returns the table itself as a sample. Raises on anything else.
 function M.new(given)
   if getmetatable(given) == Sample then return given end

@@ -221,6 +221,8 @@ local function record_of(run, item, log, bytes)
     rejected = next(log.rejected) and log.rejected or nil, failed = #log.failed > 0 and log.failed or nil, label_events = item.events,
     split = rawget(s, "split"),
   }
+  local beside = run.labelled and rawget(s, "read_beside")
+  record.beside = beside and beside(s) or nil
   if item.label_in ~= nil then record.label_in = labels.record(item.label_in) end
   if item.label ~= nil then record.label = labels.record(item.label) end
   local ok, why = pcall(core.json.encode, record)

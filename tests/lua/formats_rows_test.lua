@@ -38,6 +38,63 @@ t.test("csv: a bad row costs that row", function()
   end
 end)
 
+t.test("csv: semicolons, decimal commas, tabs, a mark at the beginning, line ends of both kinds, boxes by their size", function()
+  local dir = fresh()
+  for _, name in ipairs { "a", "b" } do draw(dir .. "/" .. name .. ".png", 63, 47) end
+  for text, want in pairs {
+    ["\xEF\xBB\xBFfilename;xmin;ymin;xmax;ymax;class\r\na.png;1,5;2;10;12;\"c;at\"\r\nb.png;;;;;\r\n"] = { { 1.5, 2.0, 8.5, 10.0 }, "c;at" },
+    ["path\txmin\tymin\txmax\tymax\tclass\na.png\t1\t2\t10\t12\tc,at\nb.png\t\t\t\t\t\n"] = { { 1, 2, 9, 10 }, "c,at" },
+    ["image,x,y,w,h,label\na.png,1,2,10,12,cat\n\nb.png,,,,,\n"] = { { 1, 2, 10, 12 }, "cat" },
+    ["image,x,y,width,height,image_width,image_height,label\na.png,1,2,10,12,63,47,cat\nb.png,,,,,63,47,\n"] = { { 1, 2, 10, 12 }, "cat" },
+  } do
+    save(dir .. "/labels.csv", text)
+    local set = round(dir)
+    t.eq({ #set, set[1].label.shapes[1].box, set[1].label.shapes[1].class, #set[2].label.shapes, set.classes }, { 2, want[1], want[2], 0, { want[2] } }, text)
+  end
+  save(dir .. "/labels.csv", "path\tlabel\na.png\tcat\nb.png\tdog, big\n")
+  t.eq(round(dir).classes, { "cat", "dog, big" })
+  save(dir .. "/labels.csv", "\xFF\xFEp\0a\0")
+  t.fails("UTF-16", dataset(dir))
+end)
+
+t.test("csv, jsonl, hugging face: what stands beside a label is kept", function()
+  local dir = fresh()
+  for _, name in ipairs { "a", "b" } do draw(dir .. "/" .. name .. ".png", 63, 47) end
+  local function written(format, name)
+    local set, _, out = round(dir, nil, format)
+    return core.file.read(out .. "/" .. name), set
+  end
+  save(dir .. "/labels.csv", "path,label,source,note\na.png,cat,web,\"x, y\"\nb.png,dog,,\n")
+  t.eq(written(nil, "labels.csv"), "path,label,note,source\nimages/a.png,cat,\"x, y\",web\nimages/b.png,dog,,\n")
+  core.file.remove(dir .. "/labels.csv")
+  save(dir .. "/labels.jsonl", '{"path":"a.png","label":"cat","id":9007199254740993,"more":{"x":[null,1.5]}}\n{"path":"b.png","label":null,"split":"train"}\n')
+  local line = written(nil, "labels.jsonl"):match "[^\n]+"
+  t.eq(json.decode(line), { path = "images/a.png", label = "cat", id = 9007199254740993, more = { x = { json.null, 1.5 } } })
+  core.file.remove(dir .. "/labels.jsonl")
+  for _, name in ipairs { "a", "b" } do draw(dir .. "/train/" .. name .. ".png", 63, 47) end
+  save(dir .. "/train/metadata.jsonl", '{"file_name":"a.png","text":"a cat","score":0.5,"own":{"y":null}}\n{"file_name":"b.png","objects":{"bbox":[[1,2,3,4]],"categories":[2]}}\n')
+  local text, set = written(nil, "train/metadata.jsonl")
+  t.eq(json.decode(text:match "[^\n]+"), { file_name = "a.png", text = "a cat", score = 0.5, own = { y = json.null } })
+  t.eq(json.decode(text:match "\n(.-)\n"), { file_name = "b.png", objects = { bbox = { { 1, 2, 3, 4 } }, categories = { 2 } } })
+  t.eq(set.classes, { 2, "a cat" })
+  core.file.remove(dir .. "/train/metadata.jsonl")
+  save(dir .. "/train/metadata.csv", "file_name,label,extra\na.png,cat,\"1\n2\"\nb.png,dog,\n")
+  text = written(nil, "train/metadata.jsonl")
+  t.eq(json.decode(text:match "[^\n]+"), { file_name = "a.png", label = "cat", extra = "1\n2" })
+end)
+
+t.test("jsonl: semantic masks are files of their own", function()
+  local source = assert(dataset(sets.voc_folder(sets.VOC, true)))
+  local dir = fresh()
+  assert(dataset.write(source, "jsonl", dir))
+  local set = round(dir)
+  t.eq(set[1].label.segmentation:hash(), source[1].label.segmentation:hash())
+  t.eq({ set[1].label.meta.void, set[1].label.palette }, { 255, source[1].label.palette })
+  core.file.remove(dir .. "/masks/a.png")
+  set = assert(dataset(dir))
+  t.ok(set:check()[1].reason:find("segmentation.file", 1, true))
+end)
+
 t.test("jsonl: any label comes back, shapes with all they have", function()
   local dir = fresh()
   for _, name in ipairs { "a.png", "b.png", "c.png", "d.png" } do draw(dir .. "/images/" .. name, 63, 47) end
@@ -84,6 +141,14 @@ t.test("imagefolder: classes are folders; an odd class comes back; other folders
   for _, name in ipairs { "x/a.png", "b.png" } do draw(plain .. "/" .. name) end
   t.eq({ assert(dataset(plain)).format, assert(dataset(plain))[1].label }, { "folder", nil })
   t.eq(assert(dataset(dir, { labels = false }))[1].label, nil)
+end)
+
+t.test("imagefolder: folders within a class, an empty class, a split of one class, names that differ in their case", function()
+  local dir = fresh()
+  for _, name in ipairs { "train/cat/a", "train/cat/deep/er/a", "train/Cat/a", "train/dog/a", "val/cat/a" } do draw(dir .. "/" .. name .. ".png") end
+  assert(core.file.mkdirs(dir .. "/train/empty"))
+  local set, again = round(dir)
+  t.eq({ set.format, #set, again.classes }, { "imagefolder", 5, { "Cat", "cat", "dog", "empty" } })
 end)
 
 t.done()

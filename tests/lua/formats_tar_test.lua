@@ -68,6 +68,35 @@ t.test("webdataset: labels of all kinds in and out, shards", function()
   t.eq(core.file.hash(again .. "/train-000000.tar"), core.file.hash(out .. "/train-000000.tar"))
 end)
 
+t.test("webdataset: text, class and JSON of one sample all come back", function()
+  local tar, dir = require "brink.dataset.tar", fresh()
+  local f = assert(io.open(dir .. "/a-000000.tar", "wb"))
+  local out = tar.writer { write = function(_, s) return f:write(s) and true end }
+  local png = core.image.new(63, 47, 3, "u8", 9):encode "png"
+  local shapes = '{"kind":"shapes","width":63,"height":47,"shapes":[{"class":"a","box":[1,2,3,4]}]}'
+  for _, m in ipairs { { "a.png", png }, { "a.txt", "a caption\n" }, { "a.cls", "281" }, { "a.json", '{"url":"x","n":[1,null]}' }, { "b.png", png }, { "b.cls", "7\n" }, { "b.json", "[1]" },
+    { "c.json", shapes }, { "c.png", png }, { "c.cls", "3" }, { "d.png", png }, { "d.json", '{"own":1}' }, { "e.txt", "no picture" }, { "f.png", png }, { ".hidden.png", png }, { "__meta__.json", "1" } } do
+    assert(out:add(m[1], m[2]))
+  end
+  out:finish()
+  f:close()
+  local set = assert(dataset(dir))
+  t.eq({ #set, #set.failures }, { 5, 1 })
+  t.eq({ set[1].label, set[2].label, set[4].label, set[5].label }, { "a caption\n", 7, { own = 1 }, nil })
+  local to = fresh()
+  assert(dataset.write(set, "webdataset", to))
+  local again, h = {}, assert(io.open(to .. "/data-000000.tar", "rb"))
+  local entry = tar.entries(h, "x")
+  for name, at, size in entry do
+    h:seek("set", at)
+    again[name] = h:read(size) or ""
+  end
+  h:close()
+  t.eq({ again["a.txt"], again["a.cls"], again["b.cls"], again["c.cls"] }, { "a caption\n", "281", "7", "3" })
+  t.eq({ json.decode(again["a.json"]), json.decode(again["b.json"]), json.decode(again["d.json"]) }, { { url = "x", n = { 1, json.null } }, { 1 }, { own = 1 } })
+  t.eq(assert(dataset(to))[3].label.shapes[1].box, { 1, 2, 3, 4 })
+end)
+
 t.test("webdataset on standard output: an archive; quiet end when the reader goes", function()
   local script = t.tmp() .. "/stream.lua"
   save(script, [==[

@@ -26,6 +26,31 @@ t.test("a writer started again on its folder goes on; the result is the same", f
   t.eq(#json.decode((core.file.read(parts .. "/annotations/instances.json"))).annotations, 6)
 end)
 
+t.test("writer: pictures that differ only in their ending, or would fall on one another, keep their labels", function()
+  for _, case in ipairs { { "yolo", { "labels/train/x.txt", "labels/train/x_2.txt" } }, { "voc", { "Annotations/x.xml", "Annotations/x_2.xml" } }, { "labelme", { "x.json", "x_2.json" } },
+    { "coco", { "images/x.png", "images/x.jpg" } }, { "webdataset", {} } } do
+    local format, files = case[1], case[2]
+    local dir = fresh()
+    for _ = 1, 2 do -- started again, nothing changes
+      local out = assert(dataset.writer(format, dir, { classes = { "cat", "dog" } }))
+      for k, name in ipairs { "x.png", "x.jpg" } do
+        assert(out:add(name, core.image.new(20, 10, 3, "u8", 50 * k), { kind = "shapes", width = 20, height = 10, shapes = { { class = k == 1 and "cat" or "dog", box = { k, 1, 5, 5 } } } }))
+      end
+      t.eq(out.count, 2, format)
+      assert(out:finish())
+      out:close()
+    end
+    for _, name in ipairs(files) do t.eq(core.file.info(dir .. "/" .. name).type, "file", format .. " " .. name) end
+    local set = assert(dataset(dir))
+    local seen = {}
+    for s in set:samples() do seen[s.label.shapes[1].class] = s.label.shapes[1].box[1] end
+    t.eq({ #set, seen }, { 2, { cat = 1, dog = 2 } }, format)
+  end
+  local flat = assert(dataset.writer("imagefolder", fresh()))
+  t.eq({ flat:add("a/x.png", core.image.new(2, 2, 3), "cat"), flat:add("b/x.png", core.image.new(2, 2, 3), "cat"), flat:add("a/x.png", core.image.new(2, 2, 3), "cat") },
+    { "cat/x.png", "cat/x_2.png", "cat/x.png" })
+end)
+
 t.test("writer: what it refuses", function()
   t.raises(function() dataset.writer("cocoo", fresh()) end, "coco")
   t.raises(function() dataset.writer("cvat", fresh()) end, "can be written")

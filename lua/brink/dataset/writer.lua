@@ -97,10 +97,17 @@ local function recover(self)
   for line, stop in text:gmatch "([^\n]*)\n()" do
     local record = json.decode(line)
     if type(record) ~= "table" or type(record.name) ~= "string" then break end
-    self.known[record.name], self.count, good = true, self.count + 1, stop - 1
+    self:note(record)
+    self.count, good = self.count + 1, stop - 1
     self:note_split(record.split)
   end
   if good < #text then try(file.write(path, text:sub(1, good))) end
+end
+
+-- A picture that is there: its place and its stem are taken by the name it was given.
+function Writer:note(record)
+  self.known[record.name] = record.given or true
+  if self.format.files or self.format.packs then self.stems[common.stem(record.name)] = record.given or true end
 end
 
 function Writer:note_split(split)
@@ -151,7 +158,7 @@ function M.new(name, dir, given)
     return M.stream(format, io.stdout, opts)
   end
   dir = common.trim(dir)
-  local self = setmetatable({ format = format, dir = dir, opts = opts, known = {}, seen = {}, splits = {}, count = 0, unsynced = 0 }, Writer)
+  local self = setmetatable({ format = format, dir = dir, opts = opts, known = {}, stems = {}, seen = {}, splits = {}, count = 0, unsynced = 0 }, Writer)
   self.folder = setmetatable({ dir = dir, made = {}, parts = dir .. "/" .. WORK .. "/parts" }, Folder)
   return guarded(function()
     self.folder:mkdirs(dir .. "/" .. WORK)
@@ -181,40 +188,62 @@ local function check_name(name)
   if why then try(nil, ("%s: %s"):format(common.show(name), why), "refused") end
 end
 
+local function size_of(picture, bytes, label, info, name)
+  local width, height, channels = info.width, info.height, info.channels
+  if common.is_shapes(label) then width, height = width or label.width, height or label.height end
+  if not width and core.image.probe and picture.path then width, height = common.size(picture.path) end
+  if width and height then return width, height, channels end
+  local image = try(core.image.decode(bytes, { name = name }))
+  width, height, channels = image.width, image.height, image.channels
+  image:close()
+  return width, height, channels
+end
+
+-- The place of a picture, and the files beside it; nil for the files when the picture is there already. Where another picture
+-- has the place, or a label file of the same name, "_2" and so on is put behind the name.
+function Writer:room(record, at, given)
+  local stem, ending = common.stem(at), at:sub(#common.stem(at) + 1)
+  for n = 1, math.huge do
+    if n > 1 then at = ("%s_%d%s"):format(stem, n, ending) end
+    local owner = self.known[at]
+    if owner == given or owner == true and n == 1 then return at end
+    if not owner then
+      local files, why = {}, nil
+      record.name = at
+      if self.format.files then files, why = self.format.files(record, self.opts) end
+      try(files, ("%s: %s: %s"):format(given, self.format.name, tostring(why)), "unsupported")
+      local free = self.stems[common.stem(at)] == nil or #files == 0 and not self.format.packs
+      if free then return at, files end
+    end
+  end
+end
+
 --- Add a picture. name: of its file, may have folders; picture: an Image (encoded as the name asks), bytes, or { path = };
--- label: any; info: { width, height (of the picture, when it is no Image and the label does not say), split, channels }.
+-- label: any; info: { width, height (of the picture, when it is no Image and the label does not say), split, channels, beside (what
+-- its label file said of it beside the label: sample.lua) }.
 -- Returns the picture's path in the folder; nil, message, code when something cannot be written, or when the format cannot
--- hold the label ("unsupported"). A picture already there from before is left as it is.
+-- hold the label ("unsupported"). A picture already there from before is left as it is; another one of the same place or
+-- stem gets a number behind its name.
 function Writer:add(name, picture, label, info)
   info = info or {}
   return guarded(function()
     check_name(name)
     local at = self.format.place(name, info.split, label)
-    if self.known[at] then return at end
+    local given = (info.split or "") .. "/" .. name
+    if self.known[at] == given then return at end
     local bytes, width, height, channels = picture_of(picture, name, info)
-    if common.is_shapes(label) then width, height = width or label.width, height or label.height end
-    if not width then
-      local probe = core.image.probe and picture.path and { common.size(picture.path) } or {}
-      width, height = probe[1], probe[2]
-    end
-    if not (width and height) then
-      local image, message, code = core.image.decode(bytes, { name = name })
-      try(image, message, code)
-      width, height, channels = image.width, image.height, image.channels
-      image:close()
-    end
-    local record = { name = at, split = info.split, width = width, height = height, channels = channels, label = label, bytes = bytes }
-    local files = {}
-    if self.format.files then
-      local list, why = self.format.files(record, self.opts)
-      files = try(list, ("%s: %s: %s"):format(name, self.format.name, tostring(why)), "unsupported")
-    end
+    width, height, channels = size_of(picture, bytes, label, { width = width, height = height, channels = channels }, name)
+    local record = { split = info.split, width = width, height = height, channels = channels, label = label, bytes = bytes, beside = info.beside }
+    local files
+    at, files = self:room(record, at, given)
+    if not files then return at end
     local root = self.format.packs and self.folder.parts or self.dir
     put(self.folder, root, at, bytes)
     for _, f in ipairs(files) do put(self.folder, root, f[1], f[2]) end
-    record.bytes, record.label = nil, plain(label, self.opts.meta)
+    record.bytes, record.label, record.given = nil, plain(label, self.opts.meta), given
     try(self.log:write(json.encode(record) .. "\n"))
-    self.known[at], self.count, self.unsynced = true, self.count + 1, self.unsynced + 1
+    self:note(record)
+    self.count, self.unsynced = self.count + 1, self.unsynced + 1
     self:note_split(info.split)
     if self.unsynced >= 64 then
       try(self.log:sync())
@@ -297,7 +326,7 @@ function Stream:add(name, picture, label, info)
   return guarded(function()
     check_name(name)
     local bytes = picture_of(picture, name, info or {})
-    local record = { name = self.format.place(name), label = label, bytes = bytes }
+    local record = { name = self.format.place(name), label = label, bytes = bytes, beside = info and info.beside }
     for _, member in ipairs(self.format.members(record, self.opts)) do try(self.archive:add(member[1], member[2])) end
     local ok, message, errno = self.handle:flush()
     if not ok then try(nil, message, errno == 32 and "closed" or "io") end
@@ -354,7 +383,8 @@ function M.write(data, format, dir, given)
       elseif split and name:sub(1, #split + 1) == split .. "/" then name = name:sub(#split + 2)
       elseif name:sub(1, 7) == "images/" then name = name:sub(8)
       elseif name:sub(1, 11) == "JPEGImages/" then name = name:sub(12) end
-      at, why, word = out:add(name, bytes, label, { split = split })
+      local beside = rawget(s, "read_beside")
+      at, why, word = out:add(name, bytes, label, { split = split, beside = beside and beside(s) or nil })
     end
     if at then result.written = result.written + 1
     else result.failures[#result.failures + 1] = { path = s.path, reason = why, code = word } end

@@ -31,7 +31,7 @@ function Labelled:place(name, item) return self.format.place(name, rawget(item.s
 function Labelled:files(item, record, bytes)
   if not self.format.files then return {} end
   local list, why = self.format.files({ name = record.name, split = rawget(item.sample, "split"), width = record.width, height = record.height,
-    channels = item.image.channels, label = item.label, bytes = bytes }, self.opts)
+    channels = item.image.channels, label = item.label, beside = record.beside, bytes = bytes }, self.opts)
   return manifest.try(list, ("%s: %s: %s"):format(record.name, self.name, tostring(why)), "unsupported")
 end
 

@@ -30,6 +30,7 @@ function M.refusal(path)
   if path == "" then return "a file name expected, got \"\"" end
   if path:find "%z" then return "a NUL in the name" end
   if path:sub(1, 1) == "/" then return "an absolute path is refused, one inside the data set expected" end
+  if not path:find("..", 1, true) then return nil end
   for part in (path .. "/"):gmatch "(.-)/" do
     if part == ".." then return "a path with \"..\" is refused, one inside the data set expected" end
   end
@@ -390,6 +391,39 @@ function M.walk(dir, want, report, limit)
   visit(dir, "")
   table.sort(out)
   return out, ignored
+end
+
+--- Take the classes a label names into a set: itself, or those of its objects.
+function M.take_classes(label, seen)
+  if type(label) == "string" or math.type(label) == "integer" then seen[label] = true end
+  for _, object in ipairs(M.objects(label)) do if object.class ~= nil then seen[object.class] = true end end
+end
+
+--- Classes of an index by reading all its labels.
+function M.label_classes(index)
+  local seen = {}
+  for k = 1, index.count do M.take_classes(index:get(k).read_label(), seen) end
+  return M.sorted(seen)
+end
+
+--- The colours of a palette: hex digits as 768 bytes; VOC's without one.
+function M.palette_bytes(hex)
+  if type(hex) ~= "string" or #hex ~= 1536 then hex = M.palette() end
+  return (hex:gsub("%x%x", function(x) return string.char(tonumber(x, 16)) end))
+end
+
+--- The colours VOC gives to the indices, as hex digits.
+function M.palette()
+  local out = {}
+  for k = 0, 255 do
+    local c, r, g, b = k, 0, 0, 0
+    for j = 7, 0, -1 do
+      r, g, b = r | (c & 1) << j, g | (c >> 1 & 1) << j, b | (c >> 2 & 1) << j
+      c = c >> 3
+    end
+    out[k + 1] = ("%02x%02x%02x"):format(r, g, b)
+  end
+  return table.concat(out)
 end
 
 --- Sorted list of the keys of a set.

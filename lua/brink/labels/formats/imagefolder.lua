@@ -25,18 +25,35 @@ local function holds_pictures(dir)
   return false
 end
 
--- Two folders or more, pictures right in each, none beside them.
+-- Two folders or more, pictures right in each, none beside them; folders without anything in them do not count.
 local function is_classes(dir)
   local folders, files = folders_in(dir)
   if #folders < 2 or files > 0 then return false end
-  for k = 1, math.min(#folders, LOOK) do if not holds_pictures(dir .. "/" .. folders[k]) then return false end end
-  return true
+  local held = 0
+  for k = 1, math.min(#folders, LOOK) do
+    if holds_pictures(dir .. "/" .. folders[k]) then held = held + 1
+    elseif #(core.file.list(dir .. "/" .. folders[k]) or {}) > 0 then return false end
+  end
+  return held >= 2
 end
 
+-- Is there a folder with pictures in it?
+local function has_class(dir)
+  for _, name in ipairs((folders_in(dir))) do if holds_pictures(dir .. "/" .. name) then return true end end
+  return false
+end
+
+-- The splits of a set; one that has a single class counts where another has several.
 local function splits_in(dir)
-  local out = {}
-  for _, split in ipairs(SPLITS) do if common.is_dir(dir .. "/" .. split) and is_classes(dir .. "/" .. split) then out[#out + 1] = split end end
-  return out
+  local out, sure = {}, false
+  for _, split in ipairs(SPLITS) do
+    local at = dir .. "/" .. split
+    if common.is_dir(at) and has_class(at) then
+      out[#out + 1] = split
+      sure = sure or is_classes(at)
+    end
+  end
+  return sure and out or {}
 end
 
 --- Only where the caller says nothing about labels.
@@ -76,14 +93,20 @@ function M.open(path, opts)
   return #parts == 1 and parts[1] or index_module.join(parts)
 end
 
+local function folder_of(class)
+  local folder = class == nil and "unlabelled" or tostring(class)
+  folder = folder:gsub("[%c/\\%%\127]", function(c) return ("%%%02X"):format(c:byte()) end):gsub("^%.", "%%2E")
+  return folder == "" and "%" or folder
+end
+
 --- The folder of a class; "unlabelled" without one.
 function M.place(name, split, label)
   local class = label
   if common.is_shapes(label) then class = label.class end
-  local folder = class == nil and "unlabelled" or tostring(class)
-  folder = folder:gsub("[%c/\\%%\127]", function(c) return ("%%%02X"):format(c:byte()) end):gsub("^%.", "%%2E")
-  if folder == "" then folder = "%" end
-  return (split and split .. "/" or "") .. folder .. "/" .. common.base(name)
+  local folder = folder_of(class)
+  -- folders within that of the class stay
+  local inner = name:sub(1, #folder + 1) == folder .. "/" and name:sub(#folder + 2) or common.base(name)
+  return (split and split .. "/" or "") .. folder .. "/" .. inner
 end
 
 function M.files(record)
@@ -93,6 +116,11 @@ function M.files(record)
   return {}
 end
 
-function M.finish() end
+--- A folder for every class: a class without pictures counts in the order of their numbers.
+function M.finish(folder, _, opts)
+  for _, split in ipairs(opts.splits) do
+    for _, class in ipairs(opts.classes) do folder:mkdirs(folder.dir .. "/" .. (split and split .. "/" or "") .. folder_of(class)) end
+  end
+end
 
 return M

@@ -5,14 +5,13 @@
 -- what describes the whole set. dataset/writer.lua says what it hands over.
 -- SPDX-License-Identifier: MIT
 local csv = require "brink.labels.formats.csv"
-local lines = require "brink.labels.formats.jsonl"
 
 local M = {}
 
 local LIST = {
   require "brink.labels.formats.imagefolder", csv.csv, csv.albumentations, require "brink.labels.formats.labelme",
   require "brink.labels.formats.voc", require "brink.labels.formats.cvat", require "brink.labels.formats.yolo",
-  require "brink.labels.formats.coco", require "brink.labels.formats.panoptic", lines.huggingface, lines.jsonl, require "brink.labels.formats.webdataset",
+  require "brink.labels.formats.coco", require "brink.labels.formats.panoptic", require "brink.labels.formats.huggingface", require "brink.labels.formats.jsonl", require "brink.labels.formats.webdataset",
 }
 
 function M.list() return table.move(LIST, 1, #LIST, 1, {}) end

@@ -5,10 +5,15 @@ local M = {}
 local File = {}
 File.__index = File
 
---- Open a file for reading pieces of it. nil, message, code when it cannot be.
+--- Open a file for reading pieces of it. nil, message, code when it cannot be, or is UTF-16.
 function M.open(path)
   local handle, message = io.open(path, "rb")
   if not handle then return nil, message, "io" end
+  local mark = handle:read(2)
+  if mark == "\xFF\xFE" or mark == "\xFE\xFF" then
+    handle:close()
+    return nil, path .. ": UTF-16, UTF-8 expected", "unsupported"
+  end
   return setmetatable({ handle = handle, path = path }, File)
 end
 
@@ -30,7 +35,8 @@ function File:lines()
     if number == 1 and line:sub(1, 3) == "\xEF\xBB\xBF" then
       line, start = line:sub(4), start + 3
     end
-    return (line:gsub("\r?\n$", "")), start, number
+    if line:byte(-1) == 10 then line = line:sub(1, line:byte(-2) == 13 and -3 or -2) end
+    return line, start, number
   end
 end
 
@@ -82,6 +88,7 @@ function M.rows(file, separator)
     local text, at, number = next_line()
     if not text then return nil end
     local fields, why = M.split(text, separator)
+    if why ~= "open" then return at, text, number, fields, why end
     local parts = { text }
     while why == "open" and #parts < 1000 do
       local more = next_line()
@@ -92,6 +99,29 @@ function M.rows(file, separator)
     if why == "open" then why = "a quote that is not closed" end
     return at, table.concat(parts, "\n"), number, fields, why
   end
+end
+
+local Places = {}
+Places.__index = Places
+local BLOCK, PLACE = 1024, 16
+
+--- Where pieces of a file are, 16 bytes each: position, length, line.
+function M.places() return setmetatable({ count = 0, blocks = {}, tail = {} }, Places) end
+
+function Places:add(at, n, line)
+  self.count = self.count + 1
+  self.tail[#self.tail + 1] = string.pack("<I8I4I4", at, n, line)
+  if #self.tail == BLOCK then
+    self.blocks[#self.blocks + 1] = table.concat(self.tail)
+    self.tail = {}
+  end
+end
+
+--- Position, length and line of piece k.
+function Places:get(k)
+  local block = self.blocks[(k - 1) // BLOCK + 1]
+  if not block then return string.unpack("<I8I4I4", self.tail[k - #self.blocks * BLOCK]) end
+  return string.unpack("<I8I4I4", block, (k - 1) % BLOCK * PLACE + 1)
 end
 
 --- A field, in quotes where it needs them.

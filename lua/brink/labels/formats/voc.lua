@@ -54,25 +54,6 @@ local function palette_of(bytes)
   end
 end
 
-local function palette_bytes(hex)
-  if type(hex) ~= "string" or #hex ~= 1536 then hex = M.palette() end
-  return (hex:gsub("%x%x", function(x) return string.char(tonumber(x, 16)) end))
-end
-
---- The colours VOC gives to the indices, as hex digits.
-function M.palette()
-  local out = {}
-  for k = 0, 255 do
-    local c, r, g, b = k, 0, 0, 0
-    for j = 7, 0, -1 do
-      r, g, b = r | (c & 1) << j, g | (c >> 1 & 1) << j, b | (c >> 2 & 1) << j
-      c = c >> 3
-    end
-    out[k + 1] = ("%02x%02x%02x"):format(r, g, b)
-  end
-  return table.concat(out)
-end
-
 local function load_mask(path, report)
   if not common.is_file(path) then return nil end
   local bytes, message, code = core.file.read(path, 1 << 30)
@@ -331,7 +312,7 @@ end
 
 local function write_masks(label, stem, out)
   local segmentation = label.segmentation
-  local palette = palette_bytes(label.palette)
+  local palette = common.palette_bytes(label.palette)
   out[#out + 1] = { "SegmentationClass/" .. stem .. ".png", assert(segmentation:encode("png", { palette = palette })) }
   local any = false
   for _, object in ipairs(label.shapes) do any = any or object.mask ~= nil end

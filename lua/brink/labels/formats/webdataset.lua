@@ -79,6 +79,11 @@ local function read_json(self, key, place)
   return value ~= json.null and value or nil
 end
 
+local function read_class(self, place)
+  local text = piece(self, place) or ""
+  return math.tointeger(tonumber(text)) or text:match "^%s*(.-)%s*$"
+end
+
 local function read_label(self, key, fields)
   local label = fields.json and read_json(self, key, fields.json)
   if common.is_shapes(label) then
@@ -93,11 +98,19 @@ local function read_label(self, key, fields)
     return label
   end
   if fields.txt then return (piece(self, fields.txt)) end
-  if fields.cls then
-    local text = piece(self, fields.cls) or ""
-    return math.tointeger(tonumber(text)) or text:match "^%s*(.-)%s*$"
-  end
+  if fields.cls then return read_class(self, fields.cls) end
   return label
+end
+
+-- What stands beside the label: of a line of text the class and the JSON, of a class the JSON, of shapes the text and the class.
+local function read_beside(self, key, fields)
+  if not (fields.txt or fields.cls) then return nil end
+  local other = fields.json and read_json(self, key, fields.json)
+  local shapes = common.is_shapes(other)
+  local class = fields.cls and (fields.txt or shapes) and read_class(self, fields.cls) or nil
+  local text = shapes and fields.txt and piece(self, fields.txt) or nil
+  if shapes then other = nil end
+  return (other ~= nil or class ~= nil or text ~= nil) and { webdataset = { json = other, cls = class, txt = text } } or nil
 end
 
 function Index:get(k)
@@ -105,17 +118,8 @@ function Index:get(k)
   local fields = unpack_fields(self.fields[k])
   local name = key .. "." .. fields.picture
   return { path = self.file .. "/" .. name, relative = name, name = common.base(name), split = self.split,
-    read_bytes = function() return piece(self, fields[fields.picture]) end, read_label = function() return read_label(self, key, fields) end }
-end
-
-local function classes(self)
-  local seen = {}
-  for k = 1, self.count do
-    local label = self:get(k).read_label()
-    if type(label) == "string" or math.type(label) == "integer" then seen[label] = true end
-    for _, object in ipairs(common.objects(label)) do if object.class ~= nil then seen[object.class] = true end end
-  end
-  return common.sorted(seen)
+    read_bytes = function() return piece(self, fields[fields.picture]) end, read_label = function() return read_label(self, key, fields) end,
+    read_beside = function() return read_beside(self, key, fields) end }
 end
 
 local function close_sample(self, sample)
@@ -134,7 +138,7 @@ local function open_shard(path)
   if head == "\x1F\x8B" then return nil, path .. ": compressed by gzip; unpack it, a plain tar expected", "unsupported" end
   local split = common.base(path):match "^(%a+)[-_]%d+%.tar$" or common.base(path):match "^(%a+)%.tar$"
   if split ~= "train" and split ~= "val" and split ~= "valid" and split ~= "test" then split = nil end
-  local self = setmetatable({ handle = handle, file = path, keys = {}, fields = {}, count = 0, report = common.report(), classes = classes,
+  local self = setmetatable({ handle = handle, file = path, keys = {}, fields = {}, count = 0, report = common.report(), classes = common.label_classes,
     split = split, meta = { format = "webdataset" } }, Index)
   local sample
   local next_entry, any = tar.entries(handle, path), false
@@ -199,19 +203,24 @@ end
 
 --- The files of a sample for an archive: { { name, bytes }, ... }, the picture first.
 function M.members(record, opts)
-  local label, key = record.label, M.key(record.name)
+  local label, key, beside = record.label, M.key(record.name), record.beside and record.beside.webdataset or {}
   local ending = (record.name:match "%.(%w+)$" or "png"):lower()
   local out = { { key .. "." .. ending, record.bytes } }
   if common.is_shapes(label) then
     local segmentation = type(label.segmentation) == "userdata" and label.segmentation or nil
     out[#out + 1] = { key .. ".json", json.encode(opts.plain(label)) }
+    if beside.cls ~= nil then out[#out + 1] = { key .. ".cls", tostring(beside.cls) } end
+    if beside.txt then out[#out + 1] = { key .. ".txt", beside.txt } end
     if segmentation then out[#out + 1] = { key .. ".seg.png", assert(segmentation:encode "png") } end
   elseif type(label) == "string" then
     local id = opts.class_ids[label]
-    if id then out[#out + 1] = { key .. ".cls", ("%d"):format(id - 1) } end
+    local class = beside.cls
+    if class == nil and not beside.json and id then class = id - 1 end
+    if class ~= nil then out[#out + 1] = { key .. ".cls", tostring(class) } end
     out[#out + 1] = { key .. ".txt", label }
   elseif math.type(label) == "integer" then out[#out + 1] = { key .. ".cls", ("%d"):format(label) }
   elseif label ~= nil then out[#out + 1] = { key .. ".json", json.encode(label) } end
+  if beside.json ~= nil and (type(label) == "string" or math.type(label) == "integer") then out[#out + 1] = { key .. ".json", json.encode(beside.json) } end
   return out
 end
 
