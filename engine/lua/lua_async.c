@@ -302,6 +302,7 @@ static int f_threads(lua_State *L) {
   return 1;
 }
 
+/* interrupted() -> has a signal come since it was last forgotten? */
 static int f_interrupted(lua_State *L) {
   lua_pushboolean(L, loop_interrupted(bind_loop(L)));
   return 1;
@@ -330,7 +331,7 @@ static int f_breakable(lua_State *L) {
   return 1;
 }
 
-/* clear([thread]): forget the interruption */
+/* clear(): forget the interruption */
 static int f_clear(lua_State *L) {
   bind_clear_interruption(L);
   return 0;

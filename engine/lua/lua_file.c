@@ -117,12 +117,14 @@ static int f_list(lua_State *L) {
   return 1;
 }
 
+/* remove(path) -> true; a file or an empty folder */
 static int f_remove(lua_State *L) {
   const char *path = bind_path(L, 1);
   Err err = {0};
   return done(L, remove(path) == 0 || err_errno(&err, path, "remove it"), &err);
 }
 
+/* rename(from, to) -> true; what is at `to` is replaced */
 static int f_rename(lua_State *L) {
   const char *from = bind_path(L, 1), *to = bind_path(L, 2);
   Err err = {0};
@@ -147,6 +149,7 @@ static int f_hash(lua_State *L) {
   return 1;
 }
 
+/* hash_text(bytes) -> 32 hex digits */
 static int f_hash_text(lua_State *L) {
   size_t n;
   const char *s = luaL_checklstring(L, 1, &n);
@@ -215,6 +218,7 @@ static Appender *appender_check(lua_State *L) {
   return *a;
 }
 
+/* appender:write(bytes) -> true; all of them, at the end of the file */
 static int f_append(lua_State *L) {
   Appender *a = appender_check(L);
   size_t n;
@@ -223,11 +227,13 @@ static int f_append(lua_State *L) {
   return done(L, appender_write(a, s, n, &err), &err);
 }
 
+/* appender:sync() -> true once what was written is on disk */
 static int f_sync(lua_State *L) {
   Err err = {0};
   return done(L, appender_sync(appender_check(L), &err), &err);
 }
 
+/* appender:close() -> true; without syncing. Again: true */
 static int f_close(lua_State *L) {
   Appender **a = luaL_checkudata(L, 1, APPENDER), *own = *a;
   Err err = {0};
@@ -265,6 +271,7 @@ static int f_lock(lua_State *L) {
   return 1;
 }
 
+/* lock:close(): others may take it; the file stays */
 static int f_unlock(lua_State *L) {
   int *slot = luaL_checkudata(L, 1, LOCK);
   if (*slot >= 0) close(*slot);

@@ -200,6 +200,8 @@ static int arithmetic(lua_State *L, ImageOp op) {
   return bind_run(L, image_work_image);
 }
 
+/* image + image | number, image - ..., number - image, image * image | number -> image: numbers in sample units (0..255
+ * or full scale 1), factors as they are; alpha stays that of the left image */
 static int f_add(lua_State *L) { return arithmetic(L, IMAGE_ADD); }
 static int f_sub(lua_State *L) { return arithmetic(L, IMAGE_SUB); }
 static int f_mul(lua_State *L) { return arithmetic(L, IMAGE_MUL); }

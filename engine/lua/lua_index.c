@@ -121,7 +121,9 @@ static void set_value(Image *im, size_t x, size_t y, int value) {
  * the first without; and x, y, w, h of what has it, nil when nothing does */
 static int f_runs(lua_State *L) {
   const Image *im = mask_check(L, 1);
-  int value = (int)luaL_optinteger(L, 2, -1), x0 = im->w, x1 = -1, y0 = im->h, y1 = -1;
+  lua_Integer value = luaL_optinteger(L, 2, -1);
+  luaL_argcheck(L, value >= -1 && value <= 255, 2, "-1..255 expected");
+  int x0 = im->w, x1 = -1, y0 = im->h, y1 = -1;
   lua_Integer run = 0, k = 0;
   bool on = false;
   lua_newtable(L);
@@ -148,7 +150,7 @@ static int f_runs(lua_State *L) {
 static int f_paint(lua_State *L) {
   const Image *im = mask_check(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
-  int value = (int)luaL_checkinteger(L, 3);
+  lua_Integer value = luaL_checkinteger(L, 3);
   luaL_argcheck(L, value >= 0 && value <= (im->c == 1 ? 255 : 0xFFFFFF), 3, im->c == 1 ? "0..255 expected" : "0..16777215 expected");
   Err err = {0};
   Image *out = image_copy(im, &err);

@@ -157,8 +157,9 @@ static int f_encode(lua_State *L) {
   if (!lua_isnoneornil(L, 2)) {
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_getfield(L, 2, "indent");
-    w.indent = (int)luaL_optinteger(L, -1, 0);
-    luaL_argcheck(L, w.indent >= 0 && w.indent <= 16, 2, "indent is outside 0..16");
+    lua_Integer indent = luaL_optinteger(L, -1, 0);
+    luaL_argcheck(L, indent >= 0 && indent <= 16, 2, "indent is outside 0..16");
+    w.indent = (int)indent;
   }
   lua_settop(L, 1);
   w.out = lua_newuserdatauv(L, sizeof(Buf), 0);

@@ -48,6 +48,7 @@ static Shared *check_shared(lua_State *L, int arg) {
 
 const Plan *plan_check(lua_State *L, int arg) { return &check_shared(L, arg)->plan; }
 
+/* new(list of { op = name, parameter = value, ... }) -> plan. Raises on what is misspelt, missing or out of range. */
 static int f_new(lua_State *L) {
   check_shared(L, 1);
   lua_settop(L, 1);
@@ -116,6 +117,7 @@ bool plan_fuse_option(lua_State *L, int arg) {
   return fuse;
 }
 
+/* plan:run(image[, { fuse = true }]) -> image | nil, message, code. A job. fuse = false runs every step by itself. */
 static int f_run(lua_State *L) {
   luaL_checkudata(L, 1, PLAN.name);
   return plan_run_at(L, 1, 2, plan_fuse_option(L, 3));
@@ -154,6 +156,7 @@ static void push_step(lua_State *L, const Step *s) {
   }
 }
 
+/* plan:steps() -> list of { op =, ... } with every parameter, keys as 16 hex digits: plan.new takes it back */
 static int f_steps(lua_State *L) {
   luaL_checkudata(L, 1, PLAN.name);
   const Plan *p = plan_check(L, 1);
@@ -193,11 +196,13 @@ static Warp *push_warp(lua_State *L, Err *err) {
   return plan_warp(p, w, h, warp, err) ? warp : NULL;
 }
 
+/* plan:warp(w, h) -> the geometry of all its steps for a picture of w x h pixels, 1..1048576 | nil, message, code */
 static int f_warp(lua_State *L) {
   Err err;
   return push_warp(L, &err) ? 1 : bind_fail(L, &err);
 }
 
+/* plan:size(w, h) -> width, height of what comes out of a picture of w x h pixels | nil, message, code */
 static int f_size(lua_State *L) {
   Err err;
   const Warp *w = push_warp(L, &err);

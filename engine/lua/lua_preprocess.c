@@ -199,7 +199,10 @@ static int f_pil_resize(lua_State *L) {
 static int f_shape(lua_State *L) {
   int64_t dim[4];
   const Prep *p = prep_check(L, 1);
-  prep_shape(p, (int)luaL_checkinteger(L, 2), (int)luaL_checkinteger(L, 3), dim);
+  lua_Integer w = luaL_checkinteger(L, 2), h = luaL_checkinteger(L, 3);
+  luaL_argcheck(L, w >= 1 && w <= IMAGE_SIDE_MAX, 2, "1..1048576 pixels expected");
+  luaL_argcheck(L, h >= 1 && h <= IMAGE_SIDE_MAX, 3, "1..1048576 pixels expected");
+  prep_shape(p, (int)w, (int)h, dim);
   tensor_push_shape(L, 4, dim);
   return 1;
 }

@@ -84,6 +84,7 @@ static bool close_box(Box *box, Err *err) {
   return !late(box, err) && ok;
 }
 
+/* close() -> true: what was put is on disk and the file free | nil, message, code. Again: true */
 static int f_close(lua_State *L) {
   Box *box = luaL_checkudata(L, 1, STUDY);
   Err err = {0};
@@ -228,6 +229,7 @@ static int f_count(lua_State *L) {
   return 1;
 }
 
+/* count_samples() -> how many samples */
 static int f_count_samples(lua_State *L) {
   Box *box = check(L);
   Err err = {0};
@@ -334,12 +336,14 @@ static int f_cursor_close(lua_State *L) {
   return 0;
 }
 
+/* flush() -> true once everything put is on disk | nil, message, code */
 static int f_flush(lua_State *L) {
   Box *box = check(L);
   Err err = {0};
   return done(L, !late(box, &err) && study_flush(box->s, &err), &err);
 }
 
+/* path() -> as it was opened */
 static int f_path(lua_State *L) {
   lua_pushstring(L, study_path(check(L)->s));
   return 1;

@@ -166,6 +166,7 @@ static int f_totable(lua_State *L) {
   return 1;
 }
 
+/* t:bytes() -> the values in the machine's order, row-major */
 static int f_bytes(lua_State *L) {
   const Tensor *t = tensor_check(L, 1);
   lua_pushlstring(L, t->data, tensor_bytes(t));
@@ -222,6 +223,7 @@ static int f_softmax(lua_State *L) {
   return made(L, post_softmax(t, check_axis(L, 2, t), &err), &err);
 }
 
+/* t:sigmoid() -> tensor f32 of 1 / (1 + exp(-v)) */
 static int f_sigmoid(lua_State *L) {
   Err err;
   return made(L, post_sigmoid(tensor_check(L, 1), &err), &err);
@@ -239,7 +241,9 @@ static int f_convert(lua_State *L) {
 static int f_rows(lua_State *L) {
   Err err;
   const Tensor *t = tensor_check(L, 1);
-  return made(L, tensor_rows(t, luaL_checkinteger(L, 2) - 1, luaL_optinteger(L, 3, 1), &err), &err);
+  lua_Integer first = luaL_checkinteger(L, 2);
+  luaL_argcheck(L, first >= 1, 2, "a row from 1 expected");
+  return made(L, tensor_rows(t, first - 1, luaL_optinteger(L, 3, 1), &err), &err);
 }
 
 /* t:reshape(shape) -> tensor of the same values */

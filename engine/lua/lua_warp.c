@@ -21,7 +21,8 @@ static int push_point(lua_State *L, const double p[2]) {
   return 2;
 }
 
-/* point(x, y) -> x, y, exact: where an input point lands; exact is false where a folded field has no inverse. */
+/* point(x, y) -> x, y, exact: where an input point lands, in pixels, (0.5, 0.5) the middle of the first; exact is false
+ * where a folded field has no inverse. */
 static int f_point(lua_State *L) {
   double out[2];
   bool exact = warp_point(bind_warp_check(L, 1), luaL_checknumber(L, 2), luaL_checknumber(L, 3), out);
@@ -30,6 +31,7 @@ static int f_point(lua_State *L) {
   return 3;
 }
 
+/* source(x, y) -> x, y: where in the input the output shows at this point; in pixels, as above */
 static int f_source(lua_State *L) {
   double out[2];
   warp_source(bind_warp_check(L, 1), luaL_checknumber(L, 2), luaL_checknumber(L, 3), out);

@@ -68,11 +68,6 @@ void pb_put_varint(Buf *b, uint64_t v) {
   buf_append(b, out, (size_t)n);
 }
 
-void pb_put_uint(Buf *b, int field, uint64_t v) {
-  pb_put_varint(b, (uint64_t)field << 3);
-  pb_put_varint(b, v);
-}
-
 void pb_put_bytes(Buf *b, int field, const void *data, size_t n) {
   pb_put_varint(b, (uint64_t)field << 3 | 2);
   pb_put_varint(b, n);

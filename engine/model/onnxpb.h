@@ -27,7 +27,6 @@ int pb_next(Pb *pb, PbField *f);
 
 /* Wire writing; check b->failed once at the end. */
 void pb_put_varint(Buf *b, uint64_t v);
-void pb_put_uint(Buf *b, int field, uint64_t v);
 void pb_put_bytes(Buf *b, int field, const void *data, size_t n);
 
 typedef struct OnnxValue {

@@ -179,10 +179,10 @@ Tensor *tensor_convert(const Tensor *t, TensorType type, Err *err) {
 }
 
 Tensor *tensor_rows(const Tensor *t, int64_t first, int64_t count, Err *err) {
-  if (t->rank < 1 || first < 0 || count < 0 || first + count > t->dim[0]) {
+  if (t->rank < 1 || first < 0 || count < 0 || count > t->dim[0] || first > t->dim[0] - count) {
     char shape[128];
     tensor_shape_text(t->rank, t->dim, shape, sizeof shape);
-    return err_set(err, ERR_USAGE, "tensor: rows %lld..%lld of %s", (long long)first + 1, (long long)(first + count), shape), NULL;
+    return err_set(err, ERR_USAGE, "tensor: %lld rows from %lld of %s", (long long)count, (long long)first + 1, shape), NULL;
   }
   int64_t dim[TENSOR_RANK_MAX];
   memcpy(dim, t->dim, sizeof dim);

@@ -55,7 +55,7 @@ function M.make(tiles, opts)
   local step_x, step_y = width + GAP, height + lines * LINE + GAP
   local sheet = core.image.new(columns * step_x + GAP, math.ceil(#tiles / columns) * step_y + GAP, 3, "u8", PAPER)
   local captions = {}
-  for k, tile in ipairs(tiles) do
+  for k = 1, #tiles do
     local x, y = GAP + (k - 1) % columns * step_x, GAP + (k - 1) // columns * step_y
     sheet = sheet:paste(pictures[k], x, y)
     for n, line in ipairs(texts[k]) do

@@ -140,6 +140,24 @@ t.test("rings that say one size and have another are read as they are", function
   t.eq({ out:pixel(5, 5) }, { 200, 0, 0 })
 end)
 
+t.test("integers are not cut to fewer bits", function()
+  local four = 1 << 32
+  local mask, tensor = image.new(2, 2, 1), core.tensor.new({ 2, 2 }, "f32", { 1, 2, 3, 4 })
+  t.raises(function() core.index.runs(mask, four) end, "-1..255 expected")
+  t.raises(function() core.index.paint(mask, { 0, 4 }, four) end, "0..255 expected")
+  t.raises(function() core.json.encode({}, { indent = four }) end, "outside 0..16")
+  t.raises(function() image.new(four + 1, 1, 1) end, "outside")
+  t.raises(function() mask:crop(four, 0, 1, 1) end, "outside")
+  t.raises(function() mask:pixel(four, 0) end, "outside")
+  t.raises(function() core.term.isatty(four) end, "file descriptor")
+  t.raises(function() plan.new { { op = "posterize", bits = four + 2 } } end, "outside")
+  t.raises(function() tensor:rows(math.maxinteger, 2) end, "2 rows from")
+  t.raises(function() tensor:rows(math.mininteger) end, "a row from 1")
+  t.raises(function() tensor:at(four + 1, 1) end, "outside 1..2")
+  t.raises(function() tensor:topk(four + 1) end, "1..10000")
+  t.eq(tensor[four + 1], nil)
+end)
+
 t.test("paths with zero bytes and empty paths are misuse everywhere", function()
   local file = core.file
   for _, call in ipairs { file.info, file.read, file.mkdirs, file.list, file.remove, file.hash, file.appender, file.lock,

@@ -48,6 +48,7 @@ t.test("an expression after = may go over lines, help takes a bare name", functi
   t.eq(code, 1)
   has(out, "3\nHue (colour)\n")
   t.eq(err, "repl:1: unexpected symbol near ')'\n")
+  local _
   _, _, err = session "=1 +"
   t.eq(err, "repl:1: unexpected symbol near <eof>\n")
 end)

@@ -85,8 +85,9 @@ end
 
 --- Features at a position of the gallery, or false. Raises when memory runs out: another time the picture can be read.
 local function gallery_features(self, k)
-  local f, message, code = self.shown[k], nil, nil
+  local f = self.shown[k]
   if f == nil then
+    local message, code
     f, message, code = look(self.data[self.gallery[k]])
     if not f and code == "memory" then error(message, 0) end
     self.shown[k] = f or false
