@@ -27,4 +27,4 @@ end
 
 -- What is no number in 0..1 is refused, and the message says for which picture.
 local broken = brink.augmenter { predict = outline.predict, diff_error = function() return 0 / 0 end }
-print(select(2, pcall(broken.evaluate, broken, data, { progress = false })))
+print((select(2, pcall(broken.evaluate, broken, data, { progress = false })):match "[^\n]*"))

@@ -30,7 +30,7 @@ for _, name in ipairs { "GaussianBlur", "ElasticTransform", "Perspective", "Supe
     tiles[#tiles + 1] = { image = star:apply { [name] = i }, caption = i == 0 and name .. " 0" or ("%g"):format(i) }
   end
 end
-save("effects.jpg", sheet.make(tiles, { columns = 10, tile = 108 }))
+save("effects.jpg", sheet.make(tiles, { columns = 10, tile = 140 }))
 
 local samples = {}
 for n = 1, 40 do samples[n] = { image = (draw.shape(n, 1)), label = draw.sets[2].label(n), name = ("shape %d"):format(n) } end

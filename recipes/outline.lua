@@ -79,6 +79,7 @@ local function predict(image)
 end
 
 if arg and arg[0]:match "outline%.lua$" then -- run by itself, not loaded by another script
+  if not arg[1] then error("which pictures? (brink recipes/outline.lua PICTURE ...)", 0) end
   for _, path in ipairs(arg) do print(path, predict(assert(brink.image.load(path)))) end
 end
 

@@ -18,6 +18,7 @@ local net, message = brink.model {
 if not net then error(message, 0) end
 
 if arg and arg[0] and arg[0]:find "server_model%.lua$" then
+  if not arg[1] then error("which pictures? (brink recipes/server_model.lua PICTURE ...)", 0) end
   brink.map(arg, function(path)
     local image = assert(brink.image.load(path))
     local label, sure = net:predict(image)

@@ -13,6 +13,14 @@ local function rgb(image)
   return image
 end
 
+-- Room for a caption: its longest word up to 20 letters, at least 15 letters where there is one.
+local function caption_width(caption)
+  if not caption then return 1 end
+  local most = 15
+  for word in (type(caption) == "table" and table.concat(caption, " ") or caption):gmatch "%S+" do most = math.max(most, #word) end
+  return math.min(most, 20) * LETTER
+end
+
 -- A caption as lines of at most `letters`: broken at spaces, a word that is longer within itself.
 local function wrapped(caption, letters)
   local out = {}
@@ -46,7 +54,7 @@ function M.make(tiles, opts)
     local w, h = math.max(1, math.floor(image.width * shrink + 0.5)), math.max(1, math.floor(image.height * shrink + 0.5))
     if w ~= image.width or h ~= image.height then image = image:resize(w, h) end
     pictures[k] = image
-    width, height = math.max(width, w, tile.caption and 120 or 1), math.max(height, h)
+    width, height = math.max(width, w, caption_width(tile.caption)), math.max(height, h)
   end
   for k, tile in ipairs(tiles) do
     texts[k] = wrapped(tile.caption, width // LETTER)

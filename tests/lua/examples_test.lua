@@ -144,6 +144,18 @@ t.test("recipes/fog.lua: takes part in list and show", function()
   t.eq(core.file.info(out .. "/fog.png").type, "file")
 end)
 
+t.test("recipes run by themselves: fog and harder show what they make, others say what they want", function()
+  local picture = draw.write("rocker", out) .. "/on/001.png"
+  t.eq(runs("recipes/fog.lua", picture, out .. "/alone.png"), out .. "/alone.png\n")
+  t.eq(core.file.info(out .. "/alone.png").type, "file")
+  local said_by = runs("recipes/harder.lua", out)
+  t.has(said_by, "mean predicted error 1.000")
+  t.has(said_by, out .. "/pictures/preview.html\n")
+  for _, name in ipairs { "fog", "outline", "switch", "loop", "imagenet_classifier", "face_detector" } do
+    t.ok(select(2, run("recipes/" .. name .. ".lua")) == nil, name)
+  end
+end)
+
 t.test("recipes/switch.lua, outline.lua: answers from the shell", function()
   local picture = draw.write("rocker", out) .. "/on/001.png"
   t.eq(runs("recipes/switch.lua", picture), picture .. "\ton\n")
@@ -152,7 +164,7 @@ t.test("recipes/switch.lua, outline.lua: answers from the shell", function()
 end)
 
 t.test("recipes/harder.lua: the model fails on every picture", function()
-  runs("synth", draw.write("shapes", out), "--recipe", "recipes/harder.lua", "--count", "6", "-o", out .. "/harder")
+  runs("synth", draw.write("shapes", out), "--recipe", "recipes/harder.lua", "--count", "3", "-o", out .. "/harder")
   local data = brink.dataset(out .. "/harder")
   t.ok(#data >= 1)
   local predict = require("outline").predict

@@ -109,7 +109,8 @@ t.test("captions of small tiles are broken, not cut", function()
   local function height(caption) return sheet.make({ { image = image, caption = caption } }, { tile = 40 }).height end
   local line = height "short" - height ""
   t.eq(height "displacement 0.05 of short side" - height "short", 2 * line)
-  t.eq(height(("x"):rep(31)) - height "short", 2 * line, "a long word too")
+  t.eq(height(("x"):rep(16)) - height "short", 0, "the name of a row is never broken")
+  t.eq(height(("x"):rep(41)) - height "short", 2 * line, "a long word is")
   t.eq(height { "a", "b" } - height "short", line)
 end)
 

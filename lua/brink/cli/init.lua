@@ -183,13 +183,27 @@ local function report(err)
   return said, exit.starved(said) and exit.internal or exit.failure
 end
 
+-- Whether a text begins with the place of a function that is running, as error() and the language itself write it; a message
+-- that begins with "http://host:8000: " does not.
+local function has_place(text)
+  local level = 2
+  local info = debug.getinfo(level, "Sl")
+  while info do
+    local place = ("%s:%d: "):format(info.short_src, info.currentline)
+    if text:sub(1, #place) == place then return true end
+    level = level + 1
+    info = debug.getinfo(level, "Sl")
+  end
+  return text:find("\nstack traceback:", 1, true) ~= nil
+end
+
 local function handler(err)
   if exit.of(err) then
     if M.verbose then io.stderr:write(debug.traceback("brink: left here:", 2), "\n") end
     return err
   end
   -- a text without a place is a message for the user, said on purpose: where it arose is of no interest
-  if type(err) == "string" and not err:find "^[^\n]-:%d+: " and not exit.starved(err) and not M.verbose then return err end
+  if type(err) == "string" and not has_place(err) and not exit.starved(err) and not M.verbose then return err end
   return debug.traceback(tostring(err), 2)
 end
 

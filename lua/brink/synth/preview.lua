@@ -144,7 +144,8 @@ function M.page(dir, summary)
   if summary.error then facts[#facts + 1] = fact(("%.3f"):format(summary.error), "mean predicted error") end
   return html.fill(PAGE, {
     style = require "brink.report.style" .. STYLE, facts = table.concat(facts),
-    lead = ("%d of %s, spread evenly over the set."):format(#cards, shown.count(summary.pictures, "picture")),
+    lead = #cards == summary.pictures and ("All of the pictures, %d, beside their sources."):format(#cards)
+      or ("%d of %s beside their sources, spread evenly over the set."):format(#cards, shown.count(summary.pictures, "picture")),
     sheet = "<h2>Pictures</h2><div class=\"cards\">" .. table.concat(cards, "\n") .. "</div>", effects = effects_table(summary),
     rejected = plain_table("Rejected and drawn again", "reason", "times", rejected), skipped = plain_table("Draws that gave no picture", "draw", "why", skips(summary)),
     failed = plain_table("Files that could not be used", "file", "reason", failed), notes = plain_table("Notes", "", "note", notes),
