@@ -18,6 +18,9 @@ const Prep *prep_check(lua_State *L, int arg);
 void prep_map_push(lua_State *L, const PrepMap *map);
 void prep_map_check(lua_State *L, int arg, PrepMap *map);
 
+/* A buffer the collector owns, pushed. */
+Buf *bind_buf(lua_State *L);
+
 int open_tensor(lua_State *L);
 int open_preprocess(lua_State *L);
 int open_onnx(lua_State *L);

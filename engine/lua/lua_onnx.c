@@ -45,27 +45,10 @@ static void push_lines(lua_State *L, const Buf *b) {
   }
 }
 
-static int f_buf_gc(lua_State *L) {
-  buf_clear(lua_touserdata(L, 1));
-  return 0;
-}
-
-/* A buffer the collector owns, on the stack. */
-static Buf *new_buf(lua_State *L) {
-  Buf *b = lua_newuserdatauv(L, sizeof *b, 0);
-  buf_init(b);
-  if (luaL_newmetatable(L, "brink.Buf")) {
-    lua_pushcfunction(L, f_buf_gc);
-    lua_setfield(L, -2, "__gc");
-  }
-  lua_setmetatable(L, -2);
-  return b;
-}
-
 static int f_providers(lua_State *L) {
   Err err;
   const Ort *ort = check_ort(L, 1);
-  Buf *b = new_buf(L);
+  Buf *b = bind_buf(L);
   if (!ort_providers(ort, b, &err)) return bind_fail(L, &err);
   push_lines(L, b);
   return 1;
@@ -446,7 +429,7 @@ static int f_free_batch(lua_State *L) {
   size_t n;
   Err err;
   const char *bytes = luaL_checklstring(L, 1, &n);
-  Buf *b = new_buf(L);
+  Buf *b = bind_buf(L);
   if (!onnx_free_batch(bytes, n, b, &err)) return bind_fail(L, &err);
   lua_pushlstring(L, (const char *)b->data, b->n);
   return 1;

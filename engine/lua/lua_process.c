@@ -5,7 +5,7 @@
  *   workers:hello() -> JSON text | nil, message, code, down
  *   workers:ask(images[, again]) -> JSON text, bytes | nil, message, code, down
  *   workers:call(fields, tensors[, again])   another request: fields of its header as JSON text without braces
- *   workers:stats() -> {alive=, started=, failed=}; workers:close([grace seconds])
+ *   workers:stats() -> {alive=, busy=, started=, failed=}; workers:close([grace seconds])
  *   run{argv=, env=, cwd=, timeout=, limit=} -> standard output | nil, message, code
  *   file(bytes[, suffix]) -> MemoryFile: path(), close()
  *
@@ -152,9 +152,11 @@ static int f_gc(lua_State *L) {
 static int f_stats(lua_State *L) {
   WorkersStats s;
   workers_stats(check(L), &s);
-  lua_createtable(L, 0, 3);
+  lua_createtable(L, 0, 4);
   lua_pushinteger(L, s.alive);
   lua_setfield(L, -2, "alive");
+  lua_pushinteger(L, s.busy);
+  lua_setfield(L, -2, "busy");
   lua_pushinteger(L, s.started);
   lua_setfield(L, -2, "started");
   lua_pushinteger(L, s.failed);

@@ -25,6 +25,22 @@ void tensor_push_shape(lua_State *L, int rank, const int64_t *dim) {
   }
 }
 
+static int f_buf_gc(lua_State *L) {
+  buf_clear(lua_touserdata(L, 1));
+  return 0;
+}
+
+Buf *bind_buf(lua_State *L) {
+  Buf *b = lua_newuserdatauv(L, sizeof *b, 0);
+  buf_init(b);
+  if (luaL_newmetatable(L, "brink.Buf")) {
+    lua_pushcfunction(L, f_buf_gc);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_setmetatable(L, -2);
+  return b;
+}
+
 /* A failure that the caller's arguments caused is raised, another one answered. */
 static int failed(lua_State *L, const Err *err) {
   if (err->code == ERR_USAGE) return luaL_error(L, "%s", err->text);
@@ -269,6 +285,16 @@ static int f_not_finite(lua_State *L) {
   return 2;
 }
 
+/* t:json() -> text; raises when a value is not finite */
+static int f_json(lua_State *L) {
+  const Tensor *t = tensor_check(L, 1);
+  Buf *b = bind_buf(L);
+  if (!tensor_json(t, b)) return luaL_error(L, b->failed ? "out of memory" : "json: a value that is not finite");
+  lua_pushlstring(L, (const char *)b->data, b->n);
+  buf_clear(b);
+  return 1;
+}
+
 /* t:size() -> bytes */
 static int f_size(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)tensor_bytes(tensor_check(L, 1)));
@@ -307,7 +333,7 @@ static int f_index(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {{"at", f_at},           {"argmax", f_argmax},   {"bytes", f_bytes},   {"convert", f_convert}, {"reshape", f_reshape}, {"rows", f_rows},
-                                   {"not_finite", f_not_finite}, {"size", f_size},
+                                   {"not_finite", f_not_finite}, {"size", f_size}, {"json", f_json},
                                    {"sigmoid", f_sigmoid}, {"softmax", f_softmax}, {"topk", f_topk},     {"totable", f_totable}, {NULL, NULL}};
 static const luaL_Reg metamethods[] = {{"__gc", f_gc}, {"__len", f_len}, {"__tostring", f_tostring}, {NULL, NULL}};
 static const luaL_Reg funcs[] = {{"new", f_new}, {"from_bytes", f_from_bytes}, {"size", f_shape_size}, {NULL, NULL}};

@@ -83,8 +83,11 @@ Workers *workers_new(Loop *loop, const WorkersSpec *spec, Err *err) {
 
 void workers_stats(const Workers *w, WorkersStats *out) {
   *out = w->stats;
-  out->alive = 0;
-  for (int k = 0; k < w->spec.count; k++) out->alive += w->slots[k].child != NULL;
+  out->alive = out->busy = 0;
+  for (int k = 0; k < w->spec.count; k++) {
+    out->alive += w->slots[k].child != NULL;
+    out->busy += w->slots[k].state == BUSY;
+  }
 }
 
 static void set_timer(Slot *s, double ms) {

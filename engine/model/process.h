@@ -27,7 +27,7 @@ typedef struct WorkersSpec {
   int restarts;       /* failed starts in a row until the pool is down, >= 1 */
 } WorkersSpec;
 
-typedef struct WorkersStats { int alive, started, failed; } WorkersStats;
+typedef struct WorkersStats { int alive, busy, started, failed; } WorkersStats;
 
 /* One request. The struct is the caller's (zeroed): fill in `images`, or `fields` and `tensors`, or nothing to wait for a
  * worker's hello, the answer then; hand `job` on with ask_start as its start. */

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 
 typedef enum TensorType {
@@ -63,6 +64,10 @@ size_t tensor_not_finite(const Tensor *t, size_t *first);
 
 float half_to_float(uint16_t h);
 uint16_t float_to_half(float f); /* to nearest, ties to even; too large: infinity */
+
+/* The values as a JSON list, f32 and f16 with the digits that tell one float from the next. False: no memory, or a value that is
+ * not finite. */
+bool tensor_json(const Tensor *t, Buf *out);
 
 /* "1x3x224x224"; negative dimensions as "?". Cut at n. */
 void tensor_shape_text(int rank, const int64_t *dim, char *out, size_t n);

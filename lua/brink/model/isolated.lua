@@ -52,6 +52,9 @@ function Runtime:session(opts)
   return setmetatable({ pool = pool, inputs = s.inputs, outputs = s.outputs, notes = s.notes, providers = s.providers }, Session)
 end
 
+--- { alive, busy, started, failed } of the workers.
+function Session:stats() return self.pool:stats() end
+
 --- End the workers. A session that is dropped ends them as well.
 function Session:close() self.pool:close() end
 

@@ -91,7 +91,7 @@ function Process:predict(image)
   return answers.unpack(ask(self, { image })[1])
 end
 
---- { alive, started, failed }: processes now, ever started, and gone wrong.
+--- { alive, busy, started, failed }: processes now, those with a request, ever started, and gone wrong.
 function Process:stats() return self.pool:stats() end
 
 --- End the workers. A model that is dropped ends them as well.

@@ -122,31 +122,30 @@ end
 
 -- Requests
 
+-- An input as JSON, and the bytes that go behind the head.
 local function input_of(name, tensor, binary)
-  local datatype = NAMES[tensor.dtype]
-  local one = { name = name, datatype = datatype, shape = tensor.shape }
+  local one = { name = name, datatype = NAMES[tensor.dtype], shape = core.json.array(tensor.shape) }
   if binary then
     local bytes = tensor:bytes()
     one.parameters = { binary_data_size = #bytes }
-    return one, bytes
+    return core.json.encode(one), bytes
   end
-  one.data = core.json.array(tensor:totable())
-  if tensor.dtype == "bool" then for k, v in ipairs(one.data) do one.data[k] = v ~= 0 and v ~= false end end
-  return one, ""
+  return ('%s,"data":%s}'):format(core.json.encode(one):sub(1, -2), tensor:json()), ""
 end
 
 --- Body and headers for named tensors, in order.
 local function request(self, tensors)
-  local inputs, parts = core.json.array {}, {}
+  local inputs, parts = {}, {}
   for k, t in ipairs(tensors) do inputs[k], parts[k] = input_of(t.name, t.tensor, self.binary) end
-  local head = { inputs = inputs }
+  local head = {}
   if #self.outputs > 0 then
     head.outputs = core.json.array {}
     for k, o in ipairs(self.outputs) do head.outputs[k] = { name = o.name, parameters = self.binary and { binary_data = true } or nil } end
   elseif self.binary then
     head.parameters = { binary_data_output = true }
   end
-  local text = core.json.encode(head)
+  local rest = core.json.encode(head):sub(2)
+  local text = ('{"inputs":[%s]%s%s'):format(table.concat(inputs, ","), rest == "}" and "" or ",", rest)
   if not self.binary then return text, { "Content-Type: application/json" } end
   return text .. table.concat(parts), { "Content-Type: application/octet-stream", "Inference-Header-Content-Length: " .. #text }
 end
