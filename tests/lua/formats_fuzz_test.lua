@@ -62,6 +62,13 @@ fuzz("CVAT", function()
   save(dir .. "/annotations.xml", CVAT)
   return dir
 end, "annotations.xml", { format = "cvat" })
+fuzz("CVAT tracks", function()
+  local dir = fresh()
+  draw(dir .. "/images/frame_000000.png", 63, 47)
+  save(dir .. "/annotations.xml", [[<annotations><meta><original_size><width>63</width><height>47</height></original_size></meta>
+<track id="7" label="car"><box frame="0" outside="0" xtl="1" ytl="2" xbr="10" ybr="12"/><polygon frame="1" points="1,1;9,1;5,9"/></track></annotations>]])
+  return dir
+end, "annotations.xml", { format = "cvat" })
 for name, text in pairs { csv = "path,xmin,ymin,xmax,ymax,class\nc.png,1,2,3,4,\"c,at\"\nc.png,,,,,\n",
   jsonl = '{"path":"c.png","label":{"kind":"shapes","width":63,"height":47,"shapes":[{"class":"a","box":[1,2,3,4],"polygon":{"parts":[[1,1,2,2,3,1]],"holes":[]}}]}}\n' } do
   fuzz(name, function()

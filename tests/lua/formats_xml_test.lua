@@ -119,4 +119,47 @@ t.test("cvat: what is wrong is named", function()
   end
 end)
 
+t.test("cvat: tracks over the frames of a video", function()
+  local dir = fresh()
+  for k = 0, 3 do if k ~= 2 then draw(dir .. ("/images/frame_%06d.PNG"):format(k), 63, 47) end end
+  local function tracks(size)
+    return [[<?xml version="1.0" encoding="utf-8"?><annotations><version>1.1</version><meta><task><size>4</size><labels><label><name>car</name></label></labels>]] ..
+      (size or "<original_size><width>63</width><height>47</height></original_size>") .. [[</task></meta>
+<track id="7" label="car" source="manual"><box frame="0" outside="0" occluded="0" keyframe="1" xtl="1" ytl="2" xbr="10" ybr="12"><attribute name="c">x</attribute></box>
+<box frame="1" outside="0" occluded="1" keyframe="0" xtl="2" ytl="2" xbr="11" ybr="12"/><box frame="2" outside="1" occluded="0" keyframe="1" xtl="2" ytl="2" xbr="11" ybr="12"/>
+<box frame="x" outside="0" xtl="2" ytl="2" xbr="11" ybr="12"/></track>
+<track id="8" label="car"><polygon frame="1" outside="0" occluded="0" keyframe="1" points="1,1;9,1;5,9"/><box frame="1" outside="0" xtl="2" ytl="2" xbr="1" ybr="12"/></track>
+<track id="9"><box frame="0" outside="0" xtl="2" ytl="2" xbr="11" ybr="12"/></track></annotations>]]
+  end
+  save(dir .. "/annotations.xml", tracks())
+  local set = assert(dataset(dir))
+  t.eq({ set.format, #set, set[2].name, set.classes }, { "cvat", 3, "frame_000001.PNG", { "car" } })
+  local first, second = set[1].label.shapes, set[2].label.shapes
+  t.eq({ #first, first[1].box, first[1].attributes, first[1].extra.track }, { 1, { 1, 2, 9, 10 }, { c = "x" }, 7 })
+  t.eq({ #second, second[2].polygon.parts[1], #set[3].label.shapes }, { 2, { 1, 1, 9, 1, 5, 9 }, 0 })
+  t.ok(set[1]:load())
+  local text = {}
+  for k, failure in ipairs((set:check())) do text[k] = failure.reason:match "xml: (.*)$" end
+  t.eq(#text, 3)
+  t.ok(text[1]:find("track 7: box[3]: frame: an integer", 1, true) and text[2]:find("track 9: label: missing", 1, true) and text[3]:find("track 8: box[1]", 1, true), table.concat(text, "\n"))
+  save(dir .. "/annotations.xml", tracks "")
+  t.fails("original_size", dataset(dir))
+end)
+
+t.test("labelme: rectangles of four corners, a mark at the beginning, no size, a path as on Windows", function()
+  local dir = fresh()
+  draw(dir .. "/a.png", 63, 47)
+  draw(dir .. "/in/b.png", 63, 47)
+  save(dir .. "/a.json", "\xEF\xBB\xBF" .. [==[{"imagePath": "a.png", "imageHeight": null, "imageWidth": null, "shapes": [
+    {"label": "r", "points": [[10, 10], [30, 10], [30, 30.5], [10, 30.5]], "shape_type": "rectangle"},
+    {"label": "q", "points": [[10, 10], [30, 12], [28, 30], [8, 28]], "shape_type": "rectangle"},
+    {"label": "o", "points": [[10, 10], [30, 12], [28, 30], [8, 28]], "shape_type": "rotation", "direction": 0.1}]}]==])
+  save(dir .. "/c.json", [==[{"imagePath": "in\\b.png", "imageHeight": 47, "imageWidth": 63, "shapes": []}]==])
+  local set = assert(dataset(dir, { format = "labelme" }))
+  t.eq(#set:check(), 0, set.failures[1] and set.failures[1].reason)
+  local shapes = set[1].label.shapes
+  t.eq({ set[1].label.width, shapes[1].box, #shapes[2].quad, #shapes[3].quad, shapes[3].extra.direction }, { 63, { 10, 10, 20, 20.5 }, 8, 8, 0.1 })
+  t.ok(set[2]:load())
+end)
+
 t.done()

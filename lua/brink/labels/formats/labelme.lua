@@ -62,10 +62,18 @@ local function read_mask(shape, p, label)
 end
 
 local KINDS = {}
+-- Two opposite corners, or all four as some programs write them.
 function KINDS.rectangle(object, p, _, label, report)
-  if #p ~= 4 then return ("2 points expected, got %d"):format(#p // 2) end
-  local x, y = math.min(p[1], p[3]), math.min(p[2], p[4])
-  local box, why = common.box(report, x, y, math.max(p[1], p[3]) - x, math.max(p[2], p[4]) - y, label.width, label.height)
+  if #p ~= 4 and #p ~= 8 then return ("2 points expected, got %d"):format(#p // 2) end
+  local b = common.bounds { p }
+  for k = 1, #p, 2 do
+    local on_x, on_y = p[k] == b[1] or p[k] == b[1] + b[3], p[k + 1] == b[2] or p[k + 1] == b[2] + b[4]
+    if not (on_x and on_y) and #p == 8 then
+      object.quad = p
+      return nil
+    end
+  end
+  local box, why = common.box(report, b[1], b[2], b[3], b[4], label.width, label.height)
   object.box = box
   return why
 end
@@ -84,6 +92,7 @@ function KINDS.oriented_rectangle(object, p)
   if #p ~= 8 then return ("4 points expected, got %d"):format(#p // 2) end
   object.quad = p
 end
+KINDS.rotation = KINDS.oriented_rectangle
 function KINDS.linestrip(object, p)
   if #p < 4 then return "2 points or more expected, got 1" end
   object.polyline = p
@@ -123,9 +132,24 @@ local function read_file(self, rel)
   local path = self.root .. "/" .. rel
   local text, message, code = core.file.read(path, 1 << 30)
   local doc
-  if text then doc, message, code = json.decode(text, path) end
+  if text then doc, message, code = json.decode((text:gsub("^\xEF\xBB\xBF", "")), path) end
   if doc ~= nil and (type(doc) ~= "table" or type(doc.shapes) ~= "table") then doc, message, code = nil, path .. ": an object with shapes expected", "refused" end
   return doc, message, code
+end
+
+-- The picture beside the file, else where imagePath says, else that in the file.
+local function find_picture(self, rel)
+  local stem = self.root .. "/" .. common.stem(rel)
+  local path = common.find_picture(stem)
+  if path then return path end
+  local doc, message = read_file(self, rel)
+  if not doc then return nil, nil, message end
+  local name = type(doc.imagePath) == "string" and doc.imagePath:gsub("\\", "/") or doc.imagePath -- as written on Windows
+  local why = common.refusal(name)
+  local dir = common.folder(self.root .. "/" .. rel)
+  if not why and common.is_file(dir .. "/" .. name) then return dir .. "/" .. name end
+  if type(doc.imageData) == "string" then return nil, doc.imageData end
+  return nil, nil, ("%s/%s: imagePath: %s: %s"):format(self.root, rel, common.show(doc.imagePath), why or "no such file, and no imageData")
 end
 
 function Index:label(rel)
@@ -137,6 +161,10 @@ function Index:label(rel)
   end
   local label = { kind = "shapes", width = math.tointeger(doc.imageWidth), height = math.tointeger(doc.imageHeight), shapes = json.array {},
     extra = common.unknown(doc, LABEL_KEYS) or {}, meta = self.label_meta }
+  if doc.imageWidth == nil and doc.imageHeight == nil or doc.imageWidth == null and doc.imageHeight == null then
+    local picture = find_picture(self, rel)
+    if picture then label.width, label.height = common.size(picture) end
+  end
   if not (label.width and label.height and label.width > 0 and label.height > 0) then
     self.report:fail(path, path .. ": imageWidth, imageHeight: sizes in pixels expected")
     return nil
@@ -147,20 +175,6 @@ function Index:label(rel)
     if object then label.shapes[#label.shapes + 1] = object else self.report:fail(path, ("%s: shapes[%d]: %s"):format(path, k - 1, why)) end
   end
   return label
-end
-
--- The picture beside the file, else where imagePath says, else that in the file.
-local function find_picture(self, rel)
-  local stem = self.root .. "/" .. common.stem(rel)
-  local path = common.find_picture(stem)
-  if path then return path end
-  local doc, message = read_file(self, rel)
-  if not doc then return nil, nil, message end
-  local why = common.refusal(doc.imagePath)
-  local dir = common.folder(self.root .. "/" .. rel)
-  if not why and common.is_file(dir .. "/" .. doc.imagePath) then return dir .. "/" .. doc.imagePath end
-  if type(doc.imageData) == "string" then return nil, doc.imageData end
-  return nil, nil, ("%s/%s: imagePath: %s: %s"):format(self.root, rel, common.show(doc.imagePath), why or "no such file, and no imageData")
 end
 
 function Index:get(k)

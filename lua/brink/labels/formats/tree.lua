@@ -7,6 +7,15 @@ local M = {}
 
 local function blank(text) return text == nil or not text:find "%S" end
 
+--- Does an element of this name stand near the beginning of the file?
+function M.begins(path, tag)
+  local f = io.open(path, "rb")
+  if not f then return false end
+  local head = f:read(4096) or ""
+  f:close()
+  return head:find("<" .. tag .. "[%s>]") ~= nil
+end
+
 --- The first child of this name.
 function M.child(node, tag)
   for _, c in ipairs(node) do if c.tag == tag then return c end end
@@ -27,6 +36,13 @@ function M.plain(node)
     out.children = out.children or {}
     out.children[k] = M.plain(c)
   end
+  return out
+end
+
+--- The element that plain data was made from.
+function M.node(data)
+  local out = { tag = data.tag, attributes = data.attributes or {}, text = data.text }
+  for k, c in ipairs(data.children or {}) do out[k] = M.node(c) end
   return out
 end
 

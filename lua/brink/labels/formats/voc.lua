@@ -16,13 +16,7 @@ local LABEL_TAGS = { filename = true, path = true, size = true, object = true }
 local OBJECT_TAGS = { name = true, pose = true, truncated = true, difficult = true, occluded = true, bndbox = true }
 local FLAGS = { "pose", "truncated", "difficult", "occluded" }
 
-local function is_annotation(path)
-  local f = path:find "%.xml$" and io.open(path, "rb")
-  if not f then return false end
-  local head = f:read(4096) or ""
-  f:close()
-  return head:find "<annotation[%s>]" ~= nil
-end
+local function is_annotation(path) return path:find "%.xml$" and tree.begins(path, "annotation") end
 
 -- The folder of XML files of a set: DIR/Annotations or DIR.
 local function xml_folder(dir)
