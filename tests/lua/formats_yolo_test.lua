@@ -5,7 +5,7 @@ local sets = require "labelsets"
 local brink = require "brink"
 local core = require "brink.core"
 local dataset = brink.dataset
-local round, yolo_folder, NAMES = sets.round, sets.yolo_folder, sets.NAMES
+local fresh, round, yolo_folder, NAMES = sets.fresh, sets.round, sets.yolo_folder, sets.NAMES
 
 t.test("yolo detect: boxes, backgrounds, empty files", function()
   local dir = yolo_folder({ ["train/a"] = "0 0.5 0.5 0.2 0.2\n2 0.123457 0.7 0.1 0.333333\n", ["train/none"] = false, ["val/zero"] = "", ["val/x.y"] = "1 .5 .5 1 1" }, NAMES .. "val: images/val\ndownload: https://x/y.zip\n")
@@ -60,9 +60,29 @@ t.test("yolo segment, pose and oriented boxes", function()
 end)
 
 t.test("yolo: several parts and holes become one ring of the same area", function()
-  local yolo, common = require "brink.labels.formats.yolo", require "brink.labels.formats.common"
-  local ring = yolo.one_ring { parts = { { 0, 0, 10, 0, 10, 10, 0, 10 }, { 20, 0, 20, 5, 25, 5, 25, 0 } }, holes = { { 2, 2, 6, 2, 6, 6, 2, 6 } } }
+  local bridge, common = require "brink.labels.formats.bridge", require "brink.labels.formats.common"
+  local ring = bridge.one_ring { parts = { { 0, 0, 10, 0, 10, 10, 0, 10 }, { 20, 0, 20, 5, 25, 5, 25, 0 } }, holes = { { 2, 2, 6, 2, 6, 6, 2, 6 } } }
   t.eq(common.area(ring), 100 + 25 - 16.0)
+end)
+
+t.test("yolo: what is read back of several parts and holes covers the same pixels", function()
+  local rng = core.rng("rings", 1, 1, 1)
+  for n = 1, 20 do
+    local mask = core.image.new(63, 47, 1, "u8", 0)
+    for k = 1, 6 do -- squares drawn and taken away again
+      local x, y, side = rng:integer(0, 50), rng:integer(0, 35), rng:integer(3, 20)
+      mask = mask:run { { op = "erase_many", boxes = { x, y, side, side }, value = k % 3 > 0 and 1 or 0 } }
+    end
+    local polygon = core.shapes.mask_polygon(mask)
+    if polygon then
+      local out = assert(dataset.writer("yolo", fresh(), { classes = { "cat" }, task = "segment" }))
+      assert(out:add("x.png", core.image.new(63, 47, 3), { kind = "shapes", width = 63, height = 47, shapes = { { class = "cat", polygon = polygon } } }))
+      assert(out:finish())
+      local read = assert(dataset(out.dir, { task = "segment" }))[1].label.shapes[1].polygon
+      t.near(core.shapes.area(read), core.shapes.mask_area(mask), 1e-3 * core.shapes.mask_area(mask), "round " .. n)
+      t.eq(core.shapes.mask_area(core.shapes.polygon_mask(read, 63, 47)), core.shapes.mask_area(mask), "round " .. n)
+    end
+  end
 end)
 
 t.test("yolo: data.yaml that cannot be used", function()
