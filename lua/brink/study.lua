@@ -72,12 +72,14 @@ local function curve_of(self, name, side, level)
   error(("study: %s has no side %q"):format(name, tostring(side)), level + 1)
 end
 
---- The curve: list of { i, n, mean (rise), error, rise, lo, hi, params, complete } from i = 0 on. side: "+" or "-" for a signed
--- row (default "+"). lo, hi: 95 % limits of the population's mean rise.
+--- The curve: list of { i, n, mean (rise), error, rise, lo, hi, params, complete, inferred } from i = 0 on. side: "+" or "-" for a
+-- signed row (default "+"). lo, hi: 95 % limits of the population's mean rise. The mean is over n measured samples and `inferred`
+-- more (nil for none) whose answers follow from those at neighbouring intensities; complete: over all.
 function Study:curve(name, side)
   local out = {}
   for k, p in ipairs(curve_of(self, name, side, 2).points) do
-    out[k] = { i = p.i, n = p.n, mean = p.rise, rise = p.rise, error = p.error, lo = p.lo, hi = p.hi, params = p.params or {}, complete = p.complete }
+    out[k] = { i = p.i, n = p.n, mean = p.rise, rise = p.rise, error = p.error, lo = p.lo, hi = p.hi, params = p.params or {}, complete = p.complete,
+      inferred = p.inferred }
   end
   return out
 end

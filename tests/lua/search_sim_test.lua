@@ -1,9 +1,10 @@
--- The two strategies against each other and against the truth, on models that are functions of a sample number.
+-- The two strategies against each other and against the truth, on models that are functions of a sample number. How often their
+-- intervals hold it: coverage_test.lua.
 -- SPDX-License-Identifier: MIT
 local t = require "check"
 local sim = require "simulate"
 
-local SEEDS, HALF = 6, 0.025
+local SEEDS, HALF = 5, 0.025
 
 local function models()
   local m = {}
@@ -13,6 +14,14 @@ local function models()
   add("logistic", function(n) return sim.thresholds(n, sim.logistic(0.5, 0.06)) end)
   add("steep logistic", function(n) return sim.thresholds(n, sim.logistic(0.4, 0.015)) end)
   add("straight line", function(n) return sim.thresholds(n, sim.unit) end)
+  add("gentle logistic", function(n) return sim.thresholds(n, sim.logistic(0.5, 0.12)) end)
+  add("a tenth fails early", function(n)
+    return sim.thresholds(n, function() return sim.unit() < 0.1 and 0.5 * sim.unit() or 0.6 + 0.3 * sim.unit() end)
+  end)
+  add("just under the onset", function(n)
+    local late = sim.logistic(0.6, 0.04)
+    return sim.thresholds(n, function() return sim.unit() < 0.015 and 0.2 * sim.unit() or late() end)
+  end)
   add("plateau below the break", function(n)
     return sim.thresholds(n, function() return sim.unit() < 0.3 and 0.3 * sim.unit() or 2 end)
   end)
@@ -31,7 +40,7 @@ local function models()
   return m
 end
 
-t.test("adaptive finds what grid finds, for at most 35 % of its predictions", function()
+t.test("adaptive finds what grid finds, for at most 35 % of its predictions, on every axis of its own", function()
   for _, n in ipairs { 50, 120 } do
     local asked, grid_asked = 0, 0
     for _, model in ipairs(models()) do
@@ -44,11 +53,11 @@ t.test("adaptive finds what grid finds, for at most 35 % of its predictions", fu
         t.near(a.onset, g.onset, HALF, what .. ": onset")
         t.near(a.break_, g.break_, HALF, what .. ": break")
         t.eq({ a.onset_found, a.break_found }, { g.onset_found, g.break_found }, what)
-        t.ok(aa <= 0.5 * ga, what .. ": a single axis takes more than half the grid")
+        t.ok(aa <= 0.35 * ga, ("%s: %d of %d predictions"):format(what, aa, ga))
         asked, grid_asked = asked + aa, grid_asked + ga
       end
     end
-    t.ok(asked <= 0.35 * grid_asked, ("%d samples: %d of %d predictions"):format(n, asked, grid_asked))
+    t.ok(asked <= 0.28 * grid_asked, ("%d samples: %d of %d predictions"):format(n, asked, grid_asked))
   end
 end)
 
@@ -103,28 +112,20 @@ t.test("defect 07: what is wrong on clean pixels is no rise", function()
   t.eq({ b.onset_found, b.break_found }, { false, false })
 end)
 
--- The 95 % intervals hold the crossing of the population's own curve in at least 93 of 100 sets drawn from it.
-local function coverage(n, strategy, draw, quantile)
-  local onset, break_ = math.max(quantile(sim.ONSET), 0), math.min(quantile(sim.BREAK), 1)
-  local held_onset, held_break, width = 0, 0, 0
-  for seed = 1, 100 do
-    math.randomseed(seed * 1000 + n)
-    local b = sim.run(n, strategy, sim.thresholds(n, draw), seed)
-    if b.onset_lo <= onset + 1e-9 and onset <= b.onset_hi + 1e-9 then held_onset = held_onset + 1 end
-    if b.break_lo <= break_ + 1e-9 and break_ <= b.break_hi + 1e-9 then held_break = held_break + 1 end
-    width = width + (b.break_hi - b.break_lo) / 100
-  end
-  return held_onset, held_break, width
-end
-
-t.test("intervals cover the truth in 93 of 100 seeds", function()
-  local draw, quantile = sim.logistic(0.45, 0.05)
-  for _, case in ipairs { { 50, "adaptive", 0.35 }, { 100, "adaptive", 0.25 }, { 100, "grid", 0.15 } } do
-    local onset, break_, width = coverage(case[1], case[2], draw, quantile)
-    local what = ("%s, %d samples"):format(case[2], case[1])
-    t.ok(onset >= 93, ("%s: onset held by %d"):format(what, onset))
-    t.ok(break_ >= 93, ("%s: break held by %d"):format(what, break_))
-    t.ok(width <= case[3], ("%s: mean width of the break's interval %.3f"):format(what, width))
+t.test("answers that come and go: never far above the budget, and the break is the grid's", function()
+  for seed = 1, 6 do
+    math.randomseed(seed)
+    local n, at, coin = 60, {}, {}
+    for k = 1, n do
+      at[k], coin[k] = 0.5 + 0.1 * (sim.unit() + sim.unit() - 1), {}
+      for tick = 0, 80 do coin[k][tick] = sim.unit() end
+    end
+    local function err(s, i) return i > 0 and coin[s][(i * 80 + 0.5) // 1] < (i - at[s] + 0.1) / 0.2 and 1.0 or 0.0 end
+    local g, ga = sim.run(n, "grid", err, seed)
+    local a, aa, axis = sim.run(n, "adaptive", err, seed)
+    t.near(a.break_, g.break_, HALF)
+    t.ok(aa <= 0.45 * ga, ("seed %d: %d of %d predictions"):format(seed, aa, ga))
+    t.eq(axis.steady, false)
   end
 end)
 

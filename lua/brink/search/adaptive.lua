@@ -6,13 +6,17 @@
 -- that agrees with what was seen crosses within half a step of the answer.
 -- A tick between two ticks that are below the threshold is taken to be below,
 -- unless what was seen there says otherwise; then it is asked until it is clear.
+-- A sample that answers the same on both sides of a tick is taken to answer so
+-- there too, until one sample of the axis gets better again: from then on, only
+-- what was measured counts (axis:more). One in four is asked all the same.
 -- Decisions are made between rounds, from the answers alone.
 -- SPDX-License-Identifier: MIT
 local axis_module = require "brink.search.axis"
 local boundaries = require "brink.search.boundaries"
 local grid = require "brink.search.grid"
 
-local M = { doc = "few samples everywhere, many near the thresholds", at_most = grid.at_most }
+-- version: part of a study's identity; goes up when other questions are asked or other conclusions drawn.
+local M = { doc = "few samples everywhere, many near the thresholds", at_most = grid.at_most, version = 2 }
 
 -- Share of a step that may stay between the earliest and the latest possible crossing.
 local DOUBT = 0.95
@@ -28,36 +32,38 @@ local function batch(n) return math.max(4, n // 3) end
 local function asker(axis)
   local counts, positions = {}, {}
   local self = {}
-  function self.ask(position, n)
+  local plain = {} -- where nothing may be inferred
+  function self.ask(position, n, infer)
     local count = batch(n)
     if not counts[position] then positions[#positions + 1] = position end
     counts[position] = math.max(counts[position] or 0, count)
+    plain[position] = plain[position] or not infer
   end
   function self.questions()
     table.sort(positions)
     local out = {}
-    for _, p in ipairs(positions) do out[#out + 1] = axis:more(p, counts[p]) end
+    for _, p in ipairs(positions) do out[#out + 1] = axis:more(p, counts[p], not plain[p]) end
     return #out > 0 and out or nil
   end
   return self
 end
 
--- Ask the open one of the two neighbours. Where the answer has moved the crossing on by one tick several times in a row (a
--- plateau close to the threshold), leap ahead in doubling strides, to find the other side of it.
-local function ask_neighbours(points, r, walk, ask)
+-- Ask the open one of the two neighbours, the upper one first: who is right there is right at the lower one too. Where the
+-- answer has moved the crossing on by one tick several times in a row (a plateau close to the threshold), leap ahead in doubling
+-- strides, to find the other side of it.
+local function ask_neighbours(axis, points, r, walk, ask)
   local a, b = points[r.left], points[r.right]
   local a_open = r.left > r.below and not a.complete
   local b_open = r.right ~= r.above and not b.complete
-  if a_open then
-    ask(a.position, a.n)
-  end
+  if a_open and not (b_open and axis.steady) then ask(a.position, a.n, true) end
   if b_open then
     local k = math.min((r.above or #points + 1) - 1, r.right + walk.up)
-    ask(points[k].position, points[k].n)
+    ask(points[k].position, points[k].n, true)
   end
   if a_open or b_open then return end
   -- both decided: the one that is known less
-  if a.high - a.low > b.high - b.low then ask(a.position, a.n) else ask(b.position, b.n) end
+  local p = a.high - a.low > b.high - b.low and a or b
+  ask(p.position, p.n, true)
 end
 
 -- How often in a row the lower side has advanced by one tick; from the third time on, strides 1, 3, 7, ...
@@ -67,6 +73,16 @@ local function track(walk, r)
     walk.up = walk.times < LEAP and 0 or walk.up * 2 + 1
   end
   walk.below = r.below
+end
+
+-- Where to look between two ticks, in as many places as at_most counts.
+local function between(axis, points, r)
+  local position = grid.between(points, r)
+  if not position or axis.ticks[position] then return position end
+  local used = axis.state.between or 0
+  if used >= 2 * grid.halvings(axis) then return nil end
+  axis.state.between = used + 1
+  return position
 end
 
 local function pursue(axis, points, name, ask)
@@ -85,14 +101,14 @@ local function pursue(axis, points, name, ask)
   local bracket = r.below == r.left and r.above == r.right
   local sure = r.xmax - r.xmin <= DOUBT * axis.step
   if bracket and r.steep == true then
-    local position = grid.between(points, r)
-    if position then ask(position, 0) return r end
+    local position = between(axis, points, r)
+    if position then ask(position, 0, true) return r end
   elseif sure and r.steep == false then
     return r
   end
   local a, b = points[r.left], points[r.right]
   if bracket and (b.position - a.position == 1 or a.complete and b.complete) then return r end
-  ask_neighbours(points, r, walk, ask)
+  ask_neighbours(axis, points, r, walk, ask)
   return r
 end
 
@@ -119,16 +135,14 @@ end
 -- Once the crossings are known: what is left of the budget goes to the ticks where their intervals should end, so that the
 -- intervals are not much wider than the grid's. How many samples is fixed here, not while looking at them.
 local function margins(axis, points)
-  local asked = axis.n
-  for k = 2, #points do asked = asked + points[k].n + points[k].failures end
-  local left = math.tointeger((BUDGET * axis.n * (axis.tick_count + 1)) // 1) - asked
+  local left = math.tointeger((BUDGET * axis.n * (axis.tick_count + 1)) // 1) - axis.n - axis.asked
   local m = math.min(axis.n, MARGIN, left // 3)
   if m < 8 then return nil end
   local wanted, seen = {}, {}
   local function want(p)
     if p and p.position > 0 and p.n < m and not p.complete and not seen[p.position] then
       seen[p.position] = true
-      wanted[#wanted + 1] = axis:more(p.position, m - p.n)
+      wanted[#wanted + 1] = axis:more(p.position, m - p.n, true)
     end
   end
   for _, name in ipairs { "break_at", "onset" } do

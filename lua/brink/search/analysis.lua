@@ -2,6 +2,7 @@
 --
 --   steps, set_size, augs, summaries     as the original wrote them: ticks step..1, number of images, errors per tick,
 --                                        first and last intensity (1 when never)
+--   augs_n                               of how many images each error was measured
 --   curves                               per row and side everything else: see study.lua
 -- The result depends on data, model, rows, options and seed only: no time, no host, no path of the run.
 -- SPDX-License-Identifier: MIT
@@ -28,7 +29,7 @@ local function plain(axis, points, baseline)
     local p = at[position]
     if p then
       from = p
-      errors[k], measured[k] = p.error, p.n
+      errors[k], measured[k] = p.error, p.n - p.inferred
     else
       local to
       for _, q in ipairs(points) do if q.position > position then to = q break end end
@@ -43,7 +44,8 @@ local function curve_of(axis, points, baseline)
   local out = array { { i = 0.0, n = axis.n, error = baseline, rise = 0.0, lo = 0.0, hi = 0.0, complete = true } }
   for k = 2, #points do
     local p = points[k]
-    out[k] = { i = p.i, n = p.n, error = p.error, rise = p.rise, lo = p.lo, hi = p.hi, complete = p.complete,
+    out[k] = { i = p.i, n = p.n - p.inferred, inferred = p.inferred > 0 and p.inferred or nil, error = p.error, rise = p.rise, lo = p.lo, hi = p.hi,
+      complete = p.complete,
       failures = p.failures > 0 and p.failures or nil, params = axis.row:at(measure.signed(axis.side, p.i)) }
   end
   return out
@@ -56,7 +58,7 @@ local function class_of(label)
   if kind == "number" or kind == "boolean" then return tostring(label) end
 end
 
--- Curves per class: only what was measured, so an adaptive search knows little of rare classes; n says how little.
+-- Curves per class: what is known of its samples. An adaptive search knows little of rare classes; n says how little.
 local function per_class(run, axis, members, names, points)
   local out = array {}
   for _, name in ipairs(names) do
@@ -121,7 +123,7 @@ local function pictures(run, axis, points, bounds)
       local t = axis.ticks[points[k].position]
       local worst, most = nil, enough
       for s = 1, axis.n do
-        local rise = t.error[s] and t.error[s] - axis.baseline[s]
+        local rise = t.error[s] and not t.inferred[s] and t.error[s] - axis.baseline[s]
         if rise and rise > most then worst, most = s, rise end
       end
       if worst then failure = picture(run, axis, points[k].position, worst) break end
@@ -133,7 +135,7 @@ local function pictures(run, axis, points, bounds)
       local t = axis.ticks[points[k].position]
       for s = 1, axis.n do
         local e = t.error[s]
-        if e and e - axis.baseline[s] <= run.opts.onset and e < 0.5 then
+        if e and not t.inferred[s] and e - axis.baseline[s] <= run.opts.onset and e < 0.5 then
           success = picture(run, axis, points[k].position, s)
           break
         end
@@ -177,10 +179,8 @@ function M.of(run, identity)
     out.summaries[name] = { first = bounds.onset, last = bounds.break_ }
     bounds.islands = array(bounds.islands)
     local failure, success = pictures(run, axis, points, bounds)
-    local n = 0
-    for k = 2, #points do n = n + points[k].n + points[k].failures end
-    out.predictions = out.predictions + n
-    out.curves[#out.curves + 1] = { name = axis.name, side = axis.side, family = axis.row.family, predictions = n, points = curve_of(axis, points, base),
+    out.predictions = out.predictions + axis.asked
+    out.curves[#out.curves + 1] = { name = axis.name, side = axis.side, family = axis.row.family, predictions = axis.asked, points = curve_of(axis, points, base),
       bounds = bounds, per_class = members and #class_names > 1 and per_class(run, axis, members, class_names, points) or nil,
       first_failure = failure, last_success = success }
   end

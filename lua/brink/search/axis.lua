@@ -18,6 +18,10 @@ local ALPHA = 0.02
 local SWEEPS, GUESS = 6, 400
 -- How many ticks around one its limits may lean on.
 local REACH = { 2, 5 }
+-- Answers this close are the same answer; an error that falls by more than SLACK along the axis is no rising one.
+local SAME, SLACK = 0.01, 0.05
+-- Ticks over which a sample that fails is taken to go on failing. Every so many answers that could be inferred are asked all the same.
+local ONWARD, AUDIT = 2, 4
 
 --- Intensities of the ticks: step, 2 step, ... up to 1, and how many finer positions lie on one tick.
 -- Fractions k/n are used where the step divides 1, so that tick 2 of .05 is the number .1.
@@ -41,6 +45,8 @@ function M.new(o)
     name = o.name, side = o.side, step = o.step, onset = o.onset, break_at = o.break_at,
     n = #o.baseline, tick_count = n, finest = o.step / fine, fine = fine, position = at,
     baseline = o.baseline, baseline_lo = lo, baseline_hi = hi, order = o.order,
+    steady = true,  -- no sample was seen to get better again along the axis
+    asked = 0,      -- predictions so far
     state = {},     -- the strategy's own
     ticks = {},     -- position (tick * fine) -> tick
     positions = {}, -- positions in use, ascending
@@ -57,8 +63,10 @@ local function tick_at(self, position)
   -- Plain ticks begin at different places of the order: a scan of few samples at each tick then meets many samples.
   local start = 0
   if position % self.fine == 0 then start = ((position // self.fine - 1) * M.scan_size(self.n, self.tick_count)) % self.n end
-  t = { position = position, i = self:intensity(position), error = {}, failed = {}, asked = 0, failures = 0, start = start,
-        rises = {}, sum = 0, error_sum = 0 }
+  -- error: what is known of each sample (false: failed); inferred: which of it was not measured; known: samples in their order up
+  -- to the first unknown one, a random choice of all, over which rises and sums are
+  t = { position = position, i = self:intensity(position), error = {}, inferred = {}, measured = 0, skipped = 0, start = start,
+        known = 0, given = 0, failures = 0, rises = {}, sum = 0, error_sum = 0 }
   self.ticks[position] = t
   local p = self.positions
   local k = #p + 1
@@ -83,16 +91,48 @@ local function sample_at(self, t, k)
   return self.order[to - self.n + rest]
 end
 
---- Ask for `count` more samples at a position (all that are left when nil). Returns a question { i, position, samples } for the
--- strategy to return, or nil when every sample has been asked for.
-function Axis:more(position, count)
+-- What a sample must answer at a position if its error only rises: what it answered on both sides of it, or that it fails as
+-- it did shortly before. nil when that is not known.
+local function inferred(self, s, position)
+  local before, from, after = self.baseline[s], 0, nil
+  for _, p in ipairs(self.positions) do
+    local t = self.ticks[p]
+    local e = t.error[s]
+    if e and not t.inferred[s] and p ~= position then
+      if p > position then after = e break end
+      before, from = e, p
+    end
+  end
+  if after and math.abs(after - before) <= SAME then return before + (after - before) / 2 end
+  if from > 0 and before >= 1 - SAME and position - from <= ONWARD * self.fine then return before end
+end
+
+--- Ask for `count` more samples at a position (all that are left when nil). With `infer`, samples whose answer follows from their
+-- neighbours are not asked and not counted, as long as no sample of the axis was seen to contradict that. Returns a question
+-- { i, position, samples, inferred = { [sample] = error } } for the strategy to return, or nil when every sample is known.
+function Axis:more(position, count, infer)
   local t = tick_at(self, position)
-  local left = self.n - t.asked
-  count = math.min(count or left, left)
-  if count <= 0 then return nil end
-  local samples = {}
-  for k = 1, count do samples[k] = sample_at(self, t, t.asked + k) end
-  return { i = t.i, position = position, samples = samples }
+  local samples, given, any = {}, {}, false
+  count = count or self.n
+  for k = t.known + 1, self.n do
+    local s = sample_at(self, t, k)
+    if t.error[s] == nil then
+      local e = infer and self.steady and inferred(self, s, position)
+      if e then
+        t.skipped = t.skipped + 1
+        if t.skipped % AUDIT == 0 then e = nil end
+      end
+      if e then
+        given[s], any = e, true
+      elseif #samples == count then
+        break
+      else
+        samples[#samples + 1] = s
+      end
+    end
+  end
+  if #samples == 0 and not any then return nil end
+  return { i = t.i, position = position, samples = samples, inferred = given }
 end
 
 --- The same by intensity: the finest position nearest to i in (0,1].
@@ -102,24 +142,61 @@ function Axis:ask(i, count)
   return self:more(math.min(math.max(position, 1), self.tick_count * self.fine), count)
 end
 
---- Note the answers of a question. `answers[k]`: error of the k-th sample, or false where it failed.
-function Axis:record(question, answers)
-  local t = tick_at(self, question.position)
-  for k, s in ipairs(question.samples) do
-    if t.error[s] == nil then
-      t.asked = t.asked + 1
-      local e = answers[k]
-      t.error[s] = e
-      if e then
-        local rise = e - self.baseline[s]
-        t.rises[#t.rises + 1] = rise
-        t.sum, t.error_sum = t.sum + rise, t.error_sum + e
-      else
-        t.failures = t.failures + 1
-      end
+-- Follow the order as far as everything is known.
+local function advance(self, t)
+  while t.known < self.n do
+    local s = sample_at(self, t, t.known + 1)
+    local e = t.error[s]
+    if e == nil then break end
+    t.known = t.known + 1
+    if t.inferred[s] then t.given = t.given + 1 end
+    if e then
+      local rise = e - self.baseline[s]
+      t.rises[#t.rises + 1] = rise
+      t.sum, t.error_sum = t.sum + rise, t.error_sum + e
     end
   end
   t.point = nil
+end
+
+-- Whether a sample's error at t falls behind what was measured of it before, or is above what was measured behind.
+local function contradicts(self, t, s)
+  local e = t.error[s]
+  for _, p in ipairs(self.positions) do
+    local other = self.ticks[p]
+    local f = other.error[s]
+    if f and not other.inferred[s] and (p < t.position and e < f - SLACK or p > t.position and f < e - SLACK) then return true end
+  end
+  return e < self.baseline[s] - SLACK
+end
+
+-- From now on only what was measured counts.
+local function forget(self)
+  self.steady = false
+  for _, p in ipairs(self.positions) do
+    local t = self.ticks[p]
+    for s = 1, self.n do if t.inferred[s] then t.error[s] = nil end end
+    t.inferred, t.known, t.given, t.rises, t.sum, t.error_sum = {}, 0, 0, {}, 0, 0
+    advance(self, t)
+  end
+end
+
+--- Note the answers of a question. `answers[k]`: error of the k-th sample, or false where it failed.
+function Axis:record(question, answers)
+  local t = tick_at(self, question.position)
+  for s = 1, question.inferred and self.n or 0 do
+    local e = question.inferred[s]
+    if e and self.steady and t.error[s] == nil then t.error[s], t.inferred[s] = e, true end
+  end
+  local steady = true
+  for k, s in ipairs(question.samples) do
+    if t.error[s] == nil then
+      t.error[s] = answers[k]
+      t.measured, self.asked = t.measured + 1, self.asked + 1
+      if not answers[k] then t.failures = t.failures + 1 elseif contradicts(self, t, s) then steady = false end
+    end
+  end
+  if self.steady and not steady then forget(self) else advance(self, t) end
 end
 
 -- Bounds of the mean rise over all samples of the set.
@@ -127,15 +204,17 @@ local function finite(self, t)
   local n = #t.rises
   local population = self.n - t.failures
   if n == population then return t.sum / n, t.sum / n end
-  local unseen_lo, unseen_hi = 0, 0
+  local lowest, highest = 0, 0
   for s = 1, self.n do
-    if t.error[s] == nil then
-      unseen_lo, unseen_hi = unseen_lo - self.baseline[s], unseen_hi + 1 - self.baseline[s]
+    local e, b = t.error[s], self.baseline[s]
+    if e then
+      lowest, highest = lowest + e - b, highest + e - b
+    elseif e == nil then
+      lowest, highest = lowest - b, highest + 1 - b
     end
   end
-  local low, high = confidence.certain(t.sum, unseen_lo, unseen_hi, population)
   local l, h = confidence.betting(t.rises, n, -self.baseline_hi, 1 - self.baseline_lo, ALPHA, population)
-  return math.max(low, l), math.min(high, h)
+  return math.max(lowest / population, l), math.min(highest / population, h)
 end
 
 -- Sum over the samples seen at p of how much worse they fared there than at q (where not seen: than the mean there).
@@ -196,7 +275,8 @@ local function guess(self, points)
   end
 end
 
---- The curve so far as boundaries.lua reads it: points at every position with answers, the first at intensity 0.
+--- The curve so far as boundaries.lua reads it: points at every position with answers, the first at intensity 0. Beside what
+-- boundaries.lua names: measured (predictions made there), inferred (how many of the n were not measured).
 -- The fields lo and hi are filled in only by axis:limits().
 function Axis:points()
   local out = { { i = 0.0, position = 0, rise = 0.0, n = self.n, low = 0.0, high = 0.0, lo = 0.0, hi = 0.0 } }
@@ -206,7 +286,7 @@ function Axis:points()
       if not t.point then
         local low, high = finite(self, t)
         t.point = { i = t.i, position = position, n = #t.rises, rise = t.sum / #t.rises, low = low, high = high,
-                    error = t.error_sum / #t.rises, failures = t.failures, complete = t.asked == self.n }
+                    error = t.error_sum / #t.rises, measured = t.measured, inferred = t.given, failures = t.failures, complete = t.known == self.n }
       end
       out[#out + 1] = t.point
     end
@@ -222,11 +302,12 @@ local function pooled(self, points, k, way, reach)
   local out, seen = {}, {}
   local j, last = k, k + way * reach
   while j >= 2 and j <= #points and j ~= last + way do
-    local errors = self.ticks[points[j].position].error
-    for s = 1, self.n do
-      if errors[s] and not seen[s] then
+    local t = self.ticks[points[j].position]
+    for m = 1, t.known do
+      local s = sample_at(self, t, m)
+      if t.error[s] and not seen[s] then
         seen[s] = true
-        out[#out + 1] = errors[s] - self.baseline[s]
+        out[#out + 1] = t.error[s] - self.baseline[s]
       end
     end
     j = j + way
@@ -269,7 +350,7 @@ local function neighbours(self, points)
 end
 
 --- As points(), with the 95 % limits lo, hi of the population's rise at each point. They are exact for a number of samples fixed
--- beforehand; how the strategies choose theirs does little harm (coverage is measured in tests/lua/search_sim_test.lua).
+-- beforehand; how the strategies choose theirs does little harm (coverage is measured in tests/lua/coverage_test.lua).
 function Axis:limits()
   local points = self:points()
   for k = 2, #points do

@@ -4,12 +4,15 @@ local boundaries = require "brink.search.boundaries"
 
 local M = { doc = "every sample at every tick" }
 
---- The most predictions one axis can take, beyond the baseline.
-function M.at_most(axis)
+--- How often the distance of two ticks is halved down to the finest one.
+function M.halvings(axis)
   local halvings, width = 0, axis.fine
   while width > 1 do halvings, width = halvings + 1, width // 2 end
-  return axis.n * (axis.tick_count + 2 * halvings)
+  return halvings
 end
+
+--- The most predictions one axis can take, beyond the baseline: all ticks, and both crossings looked at more closely.
+function M.at_most(axis) return axis.n * (axis.tick_count + 2 * M.halvings(axis)) end
 
 --- Position between the neighbours of a steep crossing that are more than the finest interval apart, or nil.
 function M.between(points, r)
