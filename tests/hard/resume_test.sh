@@ -56,7 +56,7 @@ for what in search synth; do
         $what $dir $threads strace -f -qq -o /dev/null -e trace="$call" -e inject="$call":signal=KILL:when="$n"
       else
         random 40
-        $what $dir $threads timeout -s KILL "0.$(printf %02d "$r")"
+        $what $dir $threads timeout --foreground -s KILL "0.$(printf %02d "$r")"
       fi
       rc=$?
       case $rc in 137) killed=$((killed + 1)) ;; 0) ;; *) bad="$bad $k:$rc" ;; esac

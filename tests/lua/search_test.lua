@@ -347,7 +347,7 @@ assert(aug:search(list, { store = arg[1], progress = false }))
   t.ok(run(whole, 2))
   local want = slurp((whole:gsub("db$", "json")))
   local store = fresh()
-  for k = 1, 12 do run(store, k % 3 + 1, ("timeout -s KILL 0.%02d"):format(3 + 2 * k)) end
+  for k = 1, 12 do run(store, k % 3 + 1, ("timeout --foreground -s KILL 0.%02d"):format(3 + 2 * k)) end
   t.ok(run(store, 8))
   t.eq(slurp((store:gsub("db$", "json"))), want)
 end)
