@@ -122,7 +122,7 @@ static void set_value(Image *im, size_t x, size_t y, int value) {
 static int f_runs(lua_State *L) {
   const Image *im = mask_check(L, 1);
   lua_Integer value = luaL_optinteger(L, 2, -1);
-  luaL_argcheck(L, value >= -1 && value <= 255, 2, "-1..255 expected");
+  luaL_argcheck(L, value >= -1 && value < 1 << 24, 2, "-1..16777215 expected");
   int x0 = im->w, x1 = -1, y0 = im->h, y1 = -1;
   lua_Integer run = 0, k = 0;
   bool on = false;
