@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 #include <signal.h>
+#include <stdlib.h>
 
 #include "lua/bind.h"
 
@@ -41,13 +42,51 @@ static int f_interruption_text(lua_State *L) {
   return 1;
 }
 
-static void break_hook(lua_State *L, lua_Debug *ar) {
-  (void)ar;
-  lua_sethook(L, NULL, 0, 0);
+/* Instructions a script has for tidying up after the interruption was raised. One that goes on after them (a loop around
+ * pcall) is broken at each of its own until the error is at the top. */
+enum { GRACE = 1000000 };
+
+static void again_hook(lua_State *L, lua_Debug *ar);
+static void break_again(lua_State *L, int count) { lua_sethook(L, again_hook, LUA_MASKCOUNT, count); }
+
+/* After the grace, unless it runs already. */
+static void break_later(lua_State *L) {
+  if (lua_gethook(L) != again_hook) break_again(L, GRACE);
+}
+
+static lua_State *main_thread(lua_State *L) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  lua_State *main = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  return main;
+}
+
+static void raise_pending(lua_State *L, int count) {
   int signo = loop_signal(bind_loop(L));
+  lua_sethook(L, NULL, 0, 0);
   if (!signo) return;
+  break_again(L, count);
+  if (main_thread(L) != L) break_later(main_thread(L));
   push_interruption(L, signo);
   lua_error(L);
+}
+
+static void break_hook(lua_State *L, lua_Debug *ar) {
+  (void)ar;
+  raise_pending(L, GRACE);
+}
+
+/* Whether a chunk is one of our modules, embedded or of the working copy. */
+static bool is_ours(const char *source) {
+  const char *root = getenv("BRINK_LUA");
+  size_t n = root ? strlen(root) : 0;
+  return !strncmp(source, "@brink/", 7) || (n && !strncmp(source + 1, root, n));
+}
+
+/* Our own modules pass the error on and may finish what they do. */
+static void again_hook(lua_State *L, lua_Debug *ar) {
+  if (lua_getinfo(L, "S", ar) && is_ours(ar->source)) break_again(L, 100);
+  else raise_pending(L, 1);
 }
 
 /* Inside the signal handler, on the Lua thread: only plants the hook, as lua.c does. */
@@ -94,13 +133,16 @@ lua_State *bind_breakable(lua_State *L, lua_State *thread) {
   Box *box = get_box(L);
   lua_State *was = box->breakable;
   box->breakable = thread;
+  if (thread && loop_signal(box->loop)) break_later(thread);
   return was;
 }
 
 void bind_clear_interruption(lua_State *L) {
   Box *box = get_box(L);
+  lua_State *threads[] = {L, main_thread(L), box->breakable};
   loop_clear(box->loop);
-  if (lua_gethook(L) == break_hook) lua_sethook(L, NULL, 0, 0);
+  for (int k = 0; k < 3; k++)
+    if (threads[k] && (lua_gethook(threads[k]) == break_hook || lua_gethook(threads[k]) == again_hook)) lua_sethook(threads[k], NULL, 0, 0);
 }
 
 static int f_job_gc(lua_State *L) {

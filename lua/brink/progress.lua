@@ -19,7 +19,7 @@ end
 function M.new(what, total, opts)
   opts = opts or {}
   local self = setmetatable({ what = what, total = total, count = 0, at_most = opts.at_most, quiet = opts.quiet }, Progress)
-  self.bar = not self.quiet and term.isatty(2)
+  self.bar = not self.quiet and term.isatty(2) and os.getenv "TERM" ~= "dumb"
   self.start = term.clock()
   self.drawn = self.start
   return self
@@ -32,23 +32,22 @@ function Progress:say(format, ...)
   io.stderr:write(format:format(...), "\n")
 end
 
-local function draw(self, now)
-  local elapsed = now - self.start
-  local rate = elapsed > 0 and self.count / elapsed or 0
-  local share = math.min(self.count / math.max(self.total, 1), 1)
-  if self.total == 0 then
-    io.stderr:write(("\r\27[K%d %s, %.0f/s"):format(self.count, self.what, rate))
-    return
-  end
-  local text = ("%d of %s%d %s, %.0f/s"):format(self.count, self.at_most and "at most " or "", self.total, self.what, rate)
-  if rate > 0 then text = text .. (", %s%s left"):format(self.at_most and "at most " or "", duration((self.total - self.count) / rate)) end
-  local room = math.min(30, (term.width() or 80) - #text - 4)
-  if room >= 5 then
-    local full = math.floor(share * room + 0.5)
-    text = "[" .. ("="):rep(full) .. (" "):rep(room - full) .. "] " .. text
-  end
-  io.stderr:write("\r\27[K", text)
+--- What the bar says after `elapsed` seconds, in fewer than `width` letters: a line that wraps cannot be taken back. What has no
+-- room is left out, the bar itself first. state: { what, count, total (0: without end), at_most }.
+function M.line(state, elapsed, width)
+  local rate = elapsed > 0 and state.count / elapsed or 0
+  local most = state.at_most and "at most " or ""
+  local text = state.total == 0 and ("%d %s"):format(state.count, state.what) or ("%d of %s%d %s"):format(state.count, most, state.total, state.what)
+  local parts = { (", %.0f/s"):format(rate) }
+  if state.total > 0 and rate > 0 then parts[2] = (", %s%s left"):format(most, duration(math.max(0, state.total - state.count) / rate)) end
+  for _, part in ipairs(parts) do if #text + #part < width then text = text .. part end end
+  local room = math.min(30, width - #text - 4)
+  if state.total == 0 or room < 5 then return text:sub(1, math.max(0, width - 1)) end
+  local full = math.floor(math.min(state.count / state.total, 1) * room + 0.5)
+  return "[" .. ("="):rep(full) .. (" "):rep(room - full) .. "] " .. text
 end
+
+local function draw(self, now) io.stderr:write("\r\27[K", M.line(self, now - self.start, term.width() or 80)) end
 
 --- n more are done.
 function Progress:add(n)

@@ -346,13 +346,23 @@ t.test("a signal breaks a loop of plain Lua, in the main chunk, in a task, and i
   t.eq(status, 0)
 end)
 
+t.test("a script that goes on after the interruption may tidy up, and is broken when it does not end", function()
+  local out, status = child([[
+    local keep
+    pcall(function() keep = kill "INT" spin() end)
+    for k = 1, 1000 do local s = ("tidy"):rep(k) end
+    print "tidied"
+    while true do pcall(spin) end]])
+  t.eq({ out:match "^[^\n]*", status }, { "tidied", 130 })
+end)
+
 t.test("a second signal ends the process at once", function()
   local out, status = child([[
     local keep
     pcall(function() keep = kill "INT" spin() end)
     print "first"
     local more = kill "TERM"
-    spin()]])
+    ;("a"):rep(100000):find(".-.-.-.-b") -- C that cannot be broken]])
   t.eq(out, "first\n")
   t.eq(status, 143)
 end)

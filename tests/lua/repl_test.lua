@@ -74,9 +74,11 @@ t.test("a recipe before the prompt, LUA_INIT too", function()
   file:close()
 end)
 
-t.test("Ctrl-C ends what runs and not the prompt", function()
+-- A line that never ends is run at the prompt, a signal ends it, and the prompt goes on; @BODY@ keeps the thread sanitizer awake.
+local function interrupted(line)
   -- the prompt says its process id, the shell sends the signal while the loop turns
   local script = t.tmp() .. "/int.sh"
+  os.execute("rm -f " .. t.tmp() .. "/pipe " .. t.tmp() .. "/int.*")
   -- the thread sanitizer holds signals back until the next library call
   local body = BRINK:find("tsan", 1, true) and "io.stdout:flush()" or ""
   assert(core.file.write(script, ([[
@@ -87,7 +89,7 @@ pid=$!
 trap 'kill -9 $pid 2>/dev/null' EXIT
 trap 'exit 1' TERM
 exec 3>%s/pipe
-printf 'io.write("go\\n") io.stdout:flush() while true do @BODY@ end\n' >&3
+printf 'io.write("go\\n") io.stdout:flush() @LINE@\n' >&3
 while ! grep -q go %s/int.out; do sleep 0.05; done
 kill -INT $pid
 while ! grep -q interrupted %s/int.err; do sleep 0.05; done
@@ -95,10 +97,18 @@ printf '6 * 7\n' >&3
 exec 3>&-
 wait $pid
 echo "$?" >%s/int.rc
-]]):gsub("@BODY@", body):format((function() local d = t.tmp() return d, BRINK, d, d, d, d, d, d, d end)())))
+]]):gsub("@LINE@", line):gsub("@BODY@", body):format((function() local d = t.tmp() return d, BRINK, d, d, d, d, d, d, d end)())))
   os.execute("timeout 60 bash " .. script)
   has(core.file.read(t.tmp() .. "/int.out"), "42\n")
   t.eq(core.file.read(t.tmp() .. "/int.rc"), "1\n", "the interrupted line counts as failed")
+end
+
+t.test("Ctrl-C ends what runs and not the prompt", function() interrupted "while true do @BODY@ end" end)
+
+t.test("one Ctrl-C ends a loop that catches every error, too", function()
+  interrupted "while true do pcall(function() while true do @BODY@ end end) end"
+  interrupted "while true do pcall(brink.map, { 1 }, function() while true do pcall(function() while true do @BODY@ end end) end end) end"
+  interrupted "while true do pcall(function() brink.core.async.sleep(0.01) end) end"
 end)
 
 t.test("on a terminal: prompts, completion, history and thumbnails", function()

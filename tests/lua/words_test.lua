@@ -2,6 +2,7 @@
 local t = require "check"
 local core = require "brink.core"
 local program = require "program"
+local progress = require "brink.progress"
 local sheet = require "brink.sheet"
 local shown = require "brink.shown"
 
@@ -102,6 +103,23 @@ t.test("an output whose name says no format is refused before the work", functio
     has(err, "x.webp: ")
     t.ok(not err:find "traceback", err)
   end
+end)
+
+t.test("a progress line never wraps, and loses the least important first", function()
+  local state = { what = "predictions", count = 120, total = 1000, at_most = true }
+  t.eq(progress.line(state, 10, 100), "[====" .. (" "):rep(26) .. "] 120 of at most 1000 predictions, 12/s, at most 1:13 left")
+  t.eq(progress.line(state, 10, 60), "120 of at most 1000 predictions, 12/s, at most 1:13 left")
+  t.eq(progress.line(state, 10, 40), "120 of at most 1000 predictions, 12/s")
+  for width = 1, 120 do t.ok(#progress.line(state, 10, width) < width, width) end
+  t.eq(progress.line({ what = "pictures", count = 3, total = 0 }, 0, 80), "3 pictures, 0/s", "without end")
+  t.eq(progress.line({ what = "pictures", count = 5, total = 4 }, 1, 31), "5 of 4 pictures, 5/s, 0 s left", "more than was thought")
+end)
+
+t.test("a model file of another kind is told what to do", function()
+  local code, _, err = run("eval", pictures("two", 2), "--model", "net.pt")
+  t.eq(code, 2)
+  has(err, "net.pt: no model by its name")
+  has(err, "ONNX")
 end)
 
 t.test("captions of small tiles are broken, not cut", function()

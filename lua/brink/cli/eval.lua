@@ -29,8 +29,8 @@ Pictures that cannot be read, have no label, or on which the model fails are lis
   },
   json = {
     { "n", "pictures judged" },
-    { "mean", "average error; lo and hi are its 95 % interval" },
-    { "count", "differing outputs" },
+    { "mean, lo, hi", "average error and its 95 % interval" },
+    { "count, differs", "differing outputs, and the error above which one counts" },
     { "differing", "list of { path, label, prediction, error }" },
     { "per_class", "list of { class, n, mean, lo, hi, differing }" },
     { "failures", "list of { path, reason }" },

@@ -139,7 +139,7 @@ local function stream(aug, data, opts)
       local bytes = exit.try(synthesize.encode(s.image, record))
       local at, message, word = out:add((s.name:gsub("%.%w+$", ending)), bytes, s.label)
       if not at and word == "closed" then return exit.ok end
-      if not at then exit.with(word == "io" and exit.disk or exit.word(word), "%s", message) end
+      if not at then exit.with(word == "io" and exit.disk or exit.word(word), "standard output: %s", message) end
       made = made + 1
       if made >= opts.count then break end
     end

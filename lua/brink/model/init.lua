@@ -52,7 +52,10 @@ function M.open(x, opts)
     if type(x.identity) ~= "string" then error("model: identity: a string expected, got " .. type(x.identity), 2) end
     return x
   end
-  error(("model: a function, a table with predict, or nil expected, got %s"):format(type(x) == "string" and ("%q"):format(x) or type(x)), 2)
+  if type(x) == "string" then
+    error(("model: %s: no model by its name: NAME.onnx, or a program NAME.py that predicts, expected; export other formats to ONNX"):format(x), 2)
+  end
+  error(("model: a function, a table with predict, or nil expected, got %s"):format(type(x)), 2)
 end
 
 -- Kinds whose files are only read when they are asked for. What they refuse is the caller's line.
