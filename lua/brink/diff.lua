@@ -42,11 +42,11 @@ local POINTS = { "score", "match", "classes", "sigmas" }
 
 -- Those with options: function and the options it reads.
 local WITH = {
-  iou = { objects.iou, BOXES }, giou = { objects.giou, BOXES }, f1 = { objects.f1, BOXES }, mask_iou = { objects.mask_iou, BOXES },
+  iou = { objects.iou, BOXES }, giou = { objects.giou, BOXES }, f1 = { objects.f1, BOXES }, mask_iou = { objects.mask_iou, BOXES }, obb_iou = { objects.obb_iou, BOXES },
   count = { objects.count, { "score", "classes" } }, oks = { objects.oks, POINTS },
   pck = { objects.pck, { "score", "classes", "alpha", "sigmas" } }, miou = { segmentation.miou, MASKS }, dice = { segmentation.dice, MASKS },
 }
-local NAMES = { "iou", "giou", "f1", "mask_iou", "count", "oks", "pck", "miou", "dice" }
+local NAMES = { "iou", "giou", "f1", "mask_iou", "obb_iou", "count", "oks", "pck", "miou", "dice" }
 
 --- Boxes: 1 - mean IoU of the matched ones, missed and false ones counting 0. Labels and predictions are objects (kind =
 -- "shapes"), predicted ones with a score. Matching: greedy by score, within a class; crowds neither missed nor found.
@@ -57,6 +57,8 @@ M.giou = named(objects.giou, {})
 M.f1 = named(objects.f1, {})
 --- As iou, with instance masks.
 M.mask_iou = named(objects.mask_iou, {})
+--- As iou, with oriented boxes and quads as they lie.
+M.obb_iou = named(objects.obb_iou, {})
 --- How far the number of objects is off, relative to the larger one.
 M.count = named(objects.count, {})
 --- As iou, with object keypoint similarity.

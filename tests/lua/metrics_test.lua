@@ -23,7 +23,7 @@ local function classes(rows, kind)
 end
 
 t.test("nothing there and nothing found is no error", function()
-  for _, name in ipairs { "iou", "giou", "f1", "mask_iou", "oks", "pck", "count" } do
+  for _, name in ipairs { "iou", "giou", "f1", "mask_iou", "obb_iou", "oks", "pck", "count" } do
     t.eq(diff[name](shapes(), shapes()), 0.0, name)
     t.eq(diff[name](nil, {}), 0.0, name)
     t.eq(diff[name]({}, nil), 0.0, name)
@@ -37,7 +37,7 @@ end)
 
 t.test("something for nothing, and nothing for something, is all wrong", function()
   local one = shapes(box(1, 1, 5, 5, { keypoints = { 2, 2, 2 } }))
-  for _, name in ipairs { "iou", "giou", "f1", "mask_iou", "oks", "pck", "count" } do
+  for _, name in ipairs { "iou", "giou", "f1", "mask_iou", "obb_iou", "oks", "pck", "count" } do
     t.eq(diff[name](one, shapes()), 1.0, name .. ", missed")
     t.eq(diff[name](shapes(), one), 1.0, name .. ", made up")
   end
@@ -46,7 +46,7 @@ end)
 t.test("the very same is no error, also without area", function()
   for _, b in ipairs { { 1, 1, 5, 5 }, { 3, 3, 0, 0 }, { 0, 0, 0, 4 }, { 0, 0, 40, 30 }, { -5.5, 2, 7, 1e-9 } } do
     local one = shapes(box(b[1], b[2], b[3], b[4], { keypoints = { 2, 2, 2, 4, 4, 1 } }))
-    for _, name in ipairs { "iou", "giou", "f1", "mask_iou", "oks", "pck", "count" } do t.eq(diff[name](one, one), 0.0, name) end
+    for _, name in ipairs { "iou", "giou", "f1", "mask_iou", "obb_iou", "oks", "pck", "count" } do t.eq(diff[name](one, one), 0.0, name) end
   end
 end)
 
@@ -102,15 +102,15 @@ t.test("errors stay in 0..1 and fall as the box comes nearer", function()
       truth[k] = box(x, y, w, h, { keypoints = { x + w / 2, y + h / 3, rng:integer(0, 2) } })
     end
     for k = 1, rng:integer(0, 4) do found[k] = box(rng:uniform(0, 30), rng:uniform(0, 20), rng:uniform(0, 9), rng:uniform(0, 9), { score = rng:uniform(), keypoints = { 3, 3, 2 } }) end
-    for _, name in ipairs { "iou", "giou", "f1", "mask_iou", "oks", "pck", "count" } do
+    for _, name in ipairs { "iou", "giou", "f1", "mask_iou", "obb_iou", "oks", "pck", "count" } do
       local e = diff[name](shapes(table.unpack(truth)), shapes(table.unpack(found)))
       t.ok(e >= 0 and e <= 1, name .. " gave " .. e)
       t.eq(diff[name](shapes(table.unpack(truth)), shapes(table.unpack(truth))), 0.0, name)
     end
   end
-  local before = { iou = 2, giou = 2, mask_iou = 2 }
+  local before = { iou = 2, giou = 2, mask_iou = 2, obb_iou = 2 }
   for d = 12, 0, -1 do
-    for _, name in ipairs { "iou", "giou", "mask_iou" } do
+    for _, name in ipairs { "iou", "giou", "mask_iou", "obb_iou" } do
       local e = diff[name](shapes(box(5, 5, 8, 8)), shapes(box(5 + d, 5, 8, 8)))
       t.ok(e <= before[name], name)
       before[name] = e
@@ -212,6 +212,35 @@ t.test("an allocation that fails is an error, never a crash or a wrong count", f
     end
     t.ok(failures >= 1 and failures < 40)
   end
+end)
+
+t.test("IoU of oriented boxes: by hand, and as shapely 2.2 has it", function()
+  local function obb(v) return shapes { class = 1, obb = v, score = 1 } end
+  -- { cx, cy, w, h, degrees }, the other, IoU
+  for _, case in ipairs {
+    { { 10, 10, 4, 4, 0 }, { 12, 10, 4, 4, 0 }, 1 / 3 },
+    { { 10, 10, 2, 2, 0 }, { 10, 10, 2, 2, 45 }, (8 * (math.sqrt(2) - 1)) / (8 - 8 * (math.sqrt(2) - 1)) }, -- a regular octagon
+    { { 10, 10, 20, 2, 45 }, { 10, 10, 20, 2, -45 }, 4 / 76 },
+    { { 0, 0, 8, 1, 45 }, { 4, -4, 1, 1, 0 }, 0 }, -- the boxes around them meet, they do not
+    { { 69.643060, 49.913563, 46.109222, 23.491454, -28.028699 }, { 45.276657, 66.244694, 35.215439, 30.520624, 151.468666 }, 0.142452136035 },
+    { { 39.507473, 67.554954, 44.662137, 51.097695, 171.169146 }, { 42.630337, 48.393984, 41.555248, 19.583453, -48.555840 }, 0.240675271610 },
+    { { 69.754241, 31.322380, 10.177762, 56.156487, -173.814553 }, { 57.332706, 39.954000, 21.464420, 28.862874, -55.626042 }, 0.148085886415 },
+    { { 53.939702, 48.282520, 19.899545, 58.831443, -177.753281 }, { 37.128562, 58.172082, 16.076610, 34.487910, -22.176198 }, 0.051662077750 },
+    { { 52.298104, 68.984183, 26.459696, 55.042965, -61.661348 }, { 59.153609, 57.624672, 59.292521, 32.227672, -137.630904 }, 0.362261500828 },
+    { { 64.044092, 67.965548, 9.925728, 51.097964, -113.752535 }, { 60.941709, 55.110001, 5.635693, 42.046478, 130.170701 }, 0.091107484808 },
+    { { 53.311759, 47.431346, 32.831354, 19.324136, -43.403197 }, { 53.725302, 42.521407, 16.639174, 18.679582, -164.617247 }, 0.411835712094 },
+    { { 36.416946, 37.986500, 31.059027, 50.861052, -17.200838 }, { 57.064986, 52.003501, 58.425414, 55.573600, -4.680046 }, 0.261489348649 },
+  } do
+    t.near(diff.obb_iou(obb(case[1]), obb(case[2])), 1 - case[3], 1e-6)
+    t.near(diff.obb_iou(obb(case[2]), obb(case[1])), 1 - case[3], 1e-6)
+  end
+  local quad = { 8, 9, 12, 9, 12, 11, 8, 11 }
+  t.eq(diff.obb_iou(shapes { class = 1, quad = quad }, obb { 10, 10, 4, 2, 0 }), 0.0)
+  t.raises(function() diff.obb_iou(obb { 1, 1, -1, 1, 0 }, obb { 1, 1, 1, 1, 0 }) end, "sides from 0")
+  local m, plain = metrics.new "oriented", metrics.new "detection"
+  for _, metric in ipairs { m, plain } do metric:add(obb { 10, 10, 20, 2, 45 }, obb { 10, 10, 20, 2, -45 }) end
+  t.eq(m:result().ap50, 0.0)
+  t.near(plain:result().ap50, 1, 1e-12)
 end)
 
 t.test("mask IoU by hand", function()

@@ -31,6 +31,7 @@ end
 
 local KINDS = {
   { name = "detection", doc = "COCO average precision and recall of boxes", make = function() return map.new { kind = "box" } end, options = {} },
+  { name = "oriented", doc = "COCO average precision and recall of oriented boxes", make = function() return map.new { kind = "oriented" } end, options = {} },
   { name = "masks", doc = "COCO average precision and recall of instance masks", make = function() return map.new { kind = "mask" } end, options = {} },
   { name = "keypoints", doc = "COCO average precision and recall by OKS, PCK", options = { "sigmas", "alpha", "score" },
     make = function(o) return setmetatable({ map = map.new { kind = "keypoints", sigmas = o.sigmas }, opts = o, found = 0, all = 0 }, Keypoints) end },

@@ -21,16 +21,16 @@ local EPS = 2.220446049250313e-16
 
 -- Ranges of area in square pixels, both ends belong.
 local SIZES = { { "all", 0.0, 1e10 }, { "small", 0.0, 1024.0 }, { "medium", 1024.0, 9216.0 }, { "large", 9216.0, 1e10 } }
-local KINDS = { box = "box", mask = "mask", keypoints = "keypoints" }
+local KINDS = { box = "box", mask = "mask", keypoints = "keypoints", oriented = "oriented" }
 
 local Map = {}
 Map.__index = Map
 
---- Over a data set. opts: kind ("box", "mask", "keypoints"), sigmas.
+--- Over a data set. opts: kind ("box", "mask", "keypoints", "oriented"), sigmas.
 function M.new(opts)
   opts = opts or {}
   local kind = opts.kind or "box"
-  if not KINDS[kind] then error(("map: kind: %s, box, mask or keypoints expected"):format(tostring(kind)), 2) end
+  if not KINDS[kind] then error(("map: kind: %s, box, mask, keypoints or oriented expected"):format(tostring(kind)), 2) end
   local most = kind == "keypoints" and 20 or MOST
   return setmetatable({ kind = kind, sigmas = opts.sigmas, most = most, n = 0, classes = {} }, Map)
 end
@@ -45,7 +45,7 @@ local function class_of(self, g)
   return c
 end
 
--- Area of what was predicted: of its mask or box; of keypoints the box around them all.
+-- Area of what was predicted: of its mask, box or oriented box; of keypoints the box around them all.
 local function predicted_area(self, o, frame)
   if self.kind == "mask" then return read.mask(o, "prediction", frame):area() + 0.0 end
   if self.kind == "keypoints" then
@@ -54,6 +54,7 @@ local function predicted_area(self, o, frame)
     local b = read.box({ keypoints = all }, "prediction")
     return b[3] * b[4]
   end
+  if self.kind == "oriented" then return core.shapes.area(read.corners(o, "prediction", frame)) end
   local b = read.box(o, "prediction", frame)
   return b[3] * b[4]
 end
@@ -65,7 +66,8 @@ local function add_group(self, g, frame, sigmas)
   local area, other, blank = {}, {}, {}
   for t, o in ipairs(g.truth) do
     local what = ("label: object %d"):format(t)
-    area[t] = read.area(o, what, frame, self.kind == "mask")
+    if self.kind == "oriented" and o.area == nil then area[t] = core.shapes.area(read.corners(o, what, frame))
+    else area[t] = read.area(o, what, frame, self.kind == "mask") end
     blank[t] = crowd[t] or o.ignore == true or o.ignore == 1 or self.kind == "keypoints" and not match.labelled(o, what)
   end
   for p, o in ipairs(g.predicted) do other[p] = predicted_area(self, o, frame) end

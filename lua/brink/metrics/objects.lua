@@ -70,6 +70,8 @@ end
 M.iou = mean_error("iou", LEAST)
 --- The same with (1 + GIoU) / 2, which still tells near from far when boxes do not touch.
 M.giou = mean_error("giou", 0.0)
+--- The same with oriented boxes and quads as they lie; other objects by their boxes.
+M.obb_iou = mean_error("obb_iou", LEAST)
 --- The same with masks: RLE, images, or filled polygons and boxes.
 M.mask_iou = mean_error("mask_iou", LEAST)
 --- The same with object keypoint similarity. opts.sigmas: one per keypoint.

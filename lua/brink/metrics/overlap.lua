@@ -1,4 +1,4 @@
---- Likeness of two objects, 1 for the same: IoU, GIoU, mask IoU, OKS. And tables of it for matching.
+--- Likeness of two objects, 1 for the same: IoU, GIoU, IoU of oriented boxes, mask IoU, OKS. And tables of it for matching.
 -- SPDX-License-Identifier: MIT
 local core = require "brink.core"
 local read = require "brink.metrics.read"
@@ -27,6 +27,14 @@ function M.giou(a, b)
   local around = cw * ch
   if around <= 0 then return a[1] == b[1] and a[2] == b[2] and a[3] == b[3] and a[4] == b[4] and 1.0 or -1.0 end
   return (united > 0 and shared / united or 0.0) - (around - united) / around
+end
+
+--- Shared over united area of two outlines { corners =, area =, box = }. `crowd`: over the area of `a` alone.
+function M.oriented_iou(a, b, crowd)
+  if a.area <= 0 or b.area <= 0 or M.iou(a.box, b.box) == 0 then return 0.0 end
+  local united = core.shapes.area { parts = { a.corners, b.corners }, holes = {} }
+  local shared = math.max(0.0, a.area + b.area - united)
+  return math.min(1.0, shared / (crowd and a.area or united))
 end
 
 --- Shared over united pixels of two masks (runs). `crowd`: over the pixels of `a` alone. Two empty ones: 0.
@@ -93,6 +101,16 @@ local function masks(list, what, frame)
   return out
 end
 
+local function outlines(list, what, frame)
+  local out = {}
+  for k, o in ipairs(list) do
+    local corners = read.corners(o, ("%s: object %d"):format(what, k), frame)
+    local x, y, w, h = core.shapes.bounds(corners)
+    out[k] = { corners = corners, area = core.shapes.area(corners), box = { x, y, w, h } }
+  end
+  return out
+end
+
 -- An annotated object may come without keypoints; a predicted one may not.
 local function points(list, what)
   local out = {}
@@ -108,6 +126,10 @@ local function same_or(fn, equal)
   return function(a, b, crowd) return equal(a, b) and 1.0 or fn(a, b, crowd) end
 end
 local function same_box(a, b) return a[1] == b[1] and a[2] == b[2] and a[3] == b[3] and a[4] == b[4] end
+local function same_corners(a, b)
+  for k = 1, 8 do if a.corners[k] ~= b.corners[k] then return false end end
+  return true
+end
 local function both_empty(a, b) return a:area() == 0 and b:area() == 0 end
 
 --- How each kind of likeness is prepared and taken: prepare(list, what, frame), alike(a, b, crowd, context of b). box and mask
@@ -116,6 +138,8 @@ M.kinds = {
   iou = { prepare = boxes, alike = same_or(M.iou, same_box) },
   mask_iou = { prepare = masks, alike = same_or(M.mask_iou, both_empty) },
   box = { prepare = boxes, alike = M.iou },
+  obb_iou = { prepare = outlines, alike = same_or(M.oriented_iou, same_corners) },
+  oriented = { prepare = outlines, alike = M.oriented_iou },
   giou = { prepare = boxes, alike = function(a, b, crowd) return crowd and M.iou(a, b, true) or (1 + M.giou(a, b)) / 2 end },
   mask = { prepare = masks, alike = M.mask_iou },
   keypoints = { prepare = points, alike = function(a, b, _, c)

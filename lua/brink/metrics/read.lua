@@ -5,6 +5,7 @@
 -- Whatever is not a finite number is refused here, by name.
 -- SPDX-License-Identifier: MIT
 local core = require "brink.core"
+local shapes = require "brink.labels.shapes"
 
 local M = {}
 
@@ -142,6 +143,20 @@ function M.mask(object, what, frame)
   local ok, runs, message = pcall(core.overlap.from_rings, w, h, parts, holes)
   if not ok then refuse("%s: %s", what, tostring(runs)) end
   return checked_runs(what, runs, message)
+end
+
+--- The corners of an object { x, y, ... }: its quad, oriented box, or box.
+function M.corners(object, what, frame)
+  if object.quad then
+    for k = 1, 8 do number(object.quad[k], what .. ": quad") end
+    return object.quad
+  end
+  local o = object.obb
+  if not o then return shapes.box_outline(M.box(object, what, frame)) end
+  local v = { o.cx or o[1], o.cy or o[2], o.w or o[3], o.h or o[4], o.angle or o[5] }
+  for k = 1, 5 do number(v[k], what .. ": obb") end
+  if v[3] < 0 or v[4] < 0 then refuse("%s: obb: %g x %g, sides from 0 expected", what, v[3], v[4]) end
+  return shapes.obb_outline(v)
 end
 
 --- Width and height of the picture from a label or, failing that, a prediction.
