@@ -27,6 +27,12 @@ t.test("yolo: coordinates out by rounding are held to the frame", function()
   t.near(set[1].label.shapes[2].box[1] + set[1].label.shapes[2].box[3], 63, 1e-12)
 end)
 
+t.test("yolo: a mark at the beginning, tabs, line ends of both kinds, whole numbers with a point", function()
+  local set = assert(dataset(yolo_folder({ ["train/a"] = "\xEF\xBB\xBF1.0\t0.5 0.5  0.2 0.2 \r\n\r\n0 .5 .5 2e-1 .2" }, NAMES)))
+  t.eq(#set:check(), 0, set.failures[1] and set.failures[1].reason)
+  t.eq({ set[1].label.shapes[1].class_id, set[1].label.shapes[2].class_id }, { 1, 0 })
+end)
+
 t.test("yolo: a bad line costs that line and is named", function()
   local bad = { { "0 0.5 0.5 0.2", "4 numbers" }, { "0 1.5 0.5 0.2 0.2", "centre" }, { "-1 0.5 0.5 0.2 0.2", "class: %-1" }, { "0 0,5 0,5 0,2 0,2", "column 2" },
     { "0 nan inf 0.2 0.2", "column 2" }, { "3 .5 .5 .1 .1", "names for 0..2" }, { "x .5 .5 .1 .1", "class" }, { "1.5 .5 .5 .1 .1", "class" },

@@ -141,6 +141,21 @@ t.test("oriented boxes and quads stay what they are", function()
   t.near(wild[5], 20, 15, "about the angle it had")
 end)
 
+t.test("a quad that is bent still encloses its object, in the same order of corners", function()
+  local quad = { 30, 40, 90, 50, 85, 80, 25, 70 }
+  for _, mirror in ipairs { false, true } do
+    local plan = { { op = "swirl", degrees = 60 } }
+    if mirror then table.insert(plan, 1, { op = "flip", axis = "h" }) end
+    local object = one({ quad = quad, polygon = { parts = { quad }, holes = {} } }, 120, 120, plan)
+    local x0, y0, x1, y1 = object.quad[1], object.quad[2], object.quad[3], object.quad[4]
+    local x2, y2 = object.quad[5], object.quad[6]
+    t.near((x1 - x0) * (x2 - x1) + (y1 - y0) * (y2 - y1), 0, 1e-6)
+    t.eq((x1 - x0) * (y2 - y1) - (y1 - y0) * (x2 - x1) < 0, mirror)
+    local outside = core.shapes.area { parts = { object.quad, object.polygon.parts[1] }, holes = {} } - core.shapes.area(object.quad)
+    t.ok(outside < 0.01 * core.shapes.area(object.polygon), outside)
+  end
+end)
+
 t.test("keypoints: mirrored pairs change places, nothing is ever dropped", function()
   local meta = { meta = { flip_pairs = { { 1, 2 } } } }
   local points = { 10, 20, 2, 30, 20, 1, 20, 30, 2, 0, 0, 0 }

@@ -66,6 +66,12 @@ local function covers_of(steps, width, height)
   return { parts = rings, holes = {} }
 end
 
+--- Does the warp bend straight lines?
+local function bends(warp)
+  for _, s in ipairs(warp:stages()) do if s == "field" then return true end end
+  return false
+end
+
 --- The whole warp as one affine map { a, b, c, d, e, f }, or nil where it is none.
 local function affine_of(warp)
   local m = { 1, 0, 0, 0, 1, 0 }
@@ -135,18 +141,29 @@ local function move_obb(job, o)
   return rectangle(all_points(left), rect[5])
 end
 
+-- The corners of a rectangle in the order of the moved corners `out`: the first side along the first, turning the same way.
+local function in_order(rect, out)
+  local r = shapes.obb_outline(rect)
+  local turn = (out[3] - out[1]) * (out[6] - out[4]) - (out[4] - out[2]) * (out[5] - out[3])
+  if turn >= 0 then return r end
+  return { r[7], r[8], r[5], r[6], r[3], r[4], r[1], r[2] }
+end
+
+-- Corners where straight sides stay straight; else, and where the frame cuts, the rectangle around what its sides enclose.
 local function move_quad(job, q)
   local left, _, cut = carried(job, { parts = { q }, holes = {} })
   if not left then return nil end
   local out = {}
   for k = 1, 7, 2 do out[k], out[k + 1] = job.warp:point(q[k], q[k + 1]) end
-  if not (cut and job.rules.clip) then return out end
-  -- the rectangle along its first side around what is left, corners in the same order
+  cut = cut and job.rules.clip
+  if not cut and not job.bent then return out end
   local angle = degrees(out[4] - out[2], out[3] - out[1])
-  local r = shapes.obb_outline(rectangle(all_points(left), angle))
-  local turn = (out[3] - out[1]) * (out[6] - out[4]) - (out[4] - out[2]) * (out[5] - out[3])
-  if turn >= 0 then return r end
-  return { r[7], r[8], r[5], r[6], r[3], r[4], r[1], r[2] }
+  if job.bent then
+    local rect = facing(rectangle(checked(job.warp:outline(q))), angle)
+    if not cut then return in_order(rect, out) end
+    angle = rect[5]
+  end
+  return in_order(rectangle(all_points(left), angle), out)
 end
 
 local function move_polyline(job, polyline)
@@ -370,7 +387,7 @@ function M.shapes(label, plan, image_in, rules)
   local covers = covers_of(steps, w, h)
   local still = warp:still() and not covers
   local meta = label.meta or {}
-  local job = { warp = warp, covers = covers, rules = rules, mirrored = warp:mirrors(), affine = affine_of(warp), meta = meta, flip_pairs = meta.flip_pairs }
+  local job = { warp = warp, covers = covers, rules = rules, mirrored = warp:mirrors(), affine = affine_of(warp), bent = bends(warp), meta = meta, flip_pairs = meta.flip_pairs }
   local out = {}
   for key, value in pairs(label) do out[key] = value end
   out.width, out.height, out.shapes = warp.out_width, warp.out_height, {}

@@ -211,6 +211,7 @@ end
 --- The objects in the text of a label file. `self`: by_id, classes, task, kpt.
 function M.decode(text, path, self, report, width, height)
   local objects, number = json.array {}, 0
+  text = text:gsub("^\xEF\xBB\xBF", "")
   for line in (text .. "\n"):gmatch "(.-)\r?\n" do
     number = number + 1
     if line:find "%S" then
