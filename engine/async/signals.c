@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT */
 #include "async/signals.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -24,14 +25,15 @@ static struct {
 } now;
 
 static void handler(int signo) {
+  int none = 0, was = errno; /* of whatever was interrupted */
   if (!pthread_equal(pthread_self(), now.thread)) {
     pthread_kill(now.thread, signo);
-    return;
+  } else {
+    if (!atomic_compare_exchange_strong(&now.seen, &none, signo)) _exit(128 + signo);
+    uv_async_send(now.wake); /* documented as safe here */
+    if (now.call) now.call(now.data);
   }
-  int none = 0;
-  if (!atomic_compare_exchange_strong(&now.seen, &none, signo)) _exit(128 + signo);
-  uv_async_send(now.wake); /* documented as safe here */
-  if (now.call) now.call(now.data);
+  errno = was;
 }
 
 bool signals_take(const void *owner, uv_async_t *wake) {
