@@ -223,7 +223,7 @@ function Evaluation:text()
     out[2] = ("%d %s (error above %g)"):format(#self.differing, #self.differing == 1 and "differs" or "differ", self.differs)
     some(out, self.differing, function(d)
       local label, prediction = labels.text(d.label), labels.text(d.prediction)
-      if label == prediction then return ("%s: %s as expected, but not sure: error %.3f"):format(d.path, label, d.error) end
+      if label == prediction and type(d.label) ~= "table" then return ("%s: %s as expected, but not sure: error %.3f"):format(d.path, label, d.error) end
       return ("%s: expected %s, got %s, error %.3f"):format(d.path, label, prediction, d.error)
     end)
   end

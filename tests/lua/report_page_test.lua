@@ -87,6 +87,8 @@ t.test("an answer that is right needs no second name; the whole hash is there", 
   t.has(page.render(report), "expected <b>cat</b>, got <b>dog</b>, error 1.00")
   shot.prediction, shot.error = "cat", 0.7
   t.has(page.render(report), "<b>cat</b>, as expected but not sure, error 0.70")
+  shot.overlay = '<svg class="over"></svg>'
+  t.has(page.render(report), "expected <b>cat</b> (green), got <b>cat</b> (orange), error 0.70")
   t.has(page.render(report), 'title="hash of the tested pixels: ' .. shot.hash .. '"')
 end)
 

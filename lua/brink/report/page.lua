@@ -43,9 +43,10 @@ local function figure(class, picture, alt, caption)
     size = picture.width and (' width="%d" height="%d"'):format(picture.width, picture.height) or "" })
 end
 
---- What was expected and what came. The same and yet an error: the answer was right and not sure.
+--- What was expected and what came. The same and yet an error: the answer was right and not sure, or lies elsewhere.
 local function answer(p)
   local label, prediction, off = html.escape(p.label), html.escape(p.prediction), p.error and (", error %.2f"):format(p.error) or ""
+  if p.overlay and p.overlay ~= "" then return ("expected <b>%s</b> (green), got <b>%s</b> (orange)%s"):format(label, prediction, off) end
   if label ~= prediction then return ("expected <b>%s</b>, got <b>%s</b>%s"):format(label, prediction, off) end
   local unsure = p.error and p.error > UNSURE
   return ("<b>%s</b>, as expected%s"):format(label, unsure and " but not sure" .. off or "")
