@@ -208,7 +208,7 @@ function Study:summary()
   for _, c in ipairs(self:fragility()) do
     local b, notes = c.bounds, {}
     if b.cliff then notes[#notes + 1] = "cliff" end
-    for _, i in ipairs(b.islands) do notes[#notes + 1] = ("safe again %.2f..%.2f"):format(i.from, i.to) end
+    for _, i in ipairs(b.islands) do notes[#notes + 1] = (i.to - i.from < 0.005 and "safe again at %.2f" or "safe again %.2f..%.2f"):format(i.from, i.to) end
     out[#out + 1] = (("%-24s %-22s %-22s %s"):format(c.name .. (c.side ~= "" and " " .. c.side or ""),
       bound_text(b.onset_found, b.onset, b.onset_lo, b.onset_hi, b.onset_open), bound_text(b.break_found, b.break_, b.break_lo, b.break_hi, b.break_open),
       table.concat(notes, ", "))):gsub("%s+$", "")

@@ -91,6 +91,14 @@ t.test("an effect that is none is named, not taken for a file", function()
   t.eq(code, 3, err)
 end)
 
+t.test("--out and --output are the same option", function()
+  local data = pictures("two", 2)
+  t.eq((run("synth", data, "--out", t.tmp() .. "/out1", "-n", "1", "-q")), 0)
+  t.eq(core.file.info(t.tmp() .. "/out1/manifest.jsonl").type, "file")
+  t.eq((run("eval", data, "--labels", "folder", "--output", t.tmp() .. "/out2.json", "-q")), 0)
+  t.eq(core.file.info(t.tmp() .. "/out2.json").type, "file")
+end)
+
 t.test("an output whose name says no format is refused before the work", function()
   local data = pictures("two", 2)
   for _, words in ipairs { { "apply", "Hue=0.3" }, { "show", "Hue=0.3" } } do

@@ -58,10 +58,12 @@ function M.rows(spec)
 end
 local all_rows = M.rows
 
+local SAME = { out = "output", output = "out" } -- either word for where the result goes
+
 local function find(spec, name, is_short)
-  local names = {}
+  local names, other = {}, SAME[name]
   for _, row in ipairs(all_rows(spec)) do
-    if is_short and row.short == name or not is_short and row.name == name then return row end
+    if is_short and row.short == name or not is_short and (row.name == name or row.name == other) then return row end
     names[#names + 1] = "--" .. row.name
   end
   local given = (is_short and "-" or "--") .. name

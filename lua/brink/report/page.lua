@@ -97,7 +97,7 @@ local function article(row, report)
   local islands = ""
   if row.islands and #row.islands > 0 then
     local parts = {}
-    for k, i in ipairs(row.islands) do parts[k] = ("%.2f to %.2f"):format(i[1], i[2]) end
+    for k, i in ipairs(row.islands) do parts[k] = (i[2] - i[1] < 0.005 and "%.2f" or "%.2f to %.2f"):format(i[1], i[2]) end
     islands = '<p class="small soft">Not monotone: the error is small again at ' .. table.concat(parts, ", ") .. ". The bounds stop before; the island is not used.</p>"
   end
   return html.fill(ARTICLE, {
