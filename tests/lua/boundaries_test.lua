@@ -98,4 +98,18 @@ t.test("a measured failure before a point that is below is suspect", function()
   t.eq(boundaries.crossing(p, 0.49, 0.25).suspect, 3)
 end)
 
+t.test("open points that contradict each other are pooled by how many samples each has", function()
+  local points = { { i = 0.0, rise = 0.0, n = 100, low = 0.0, high = 0.0 }, { i = 0.25, rise = 0.6, n = 10, low = 0.1, high = 0.9 },
+    { i = 0.5, rise = 0.2, n = 30, low = 0.1, high = 0.9 }, { i = 1.0, rise = 1.0, n = 100, low = 1.0, high = 1.0 } }
+  local r = boundaries.crossing(points, 0.49, 0.25)
+  -- (.6 x 10 + .2 x 30) / 40 = .3 at the third, 1 at the fourth
+  t.near(r.x, 0.5 + 0.5 * (0.49 - 0.3) / 0.7, 1e-12)
+end)
+
+t.test("an open point behind the break is safe by what was measured there", function()
+  local function point(i, rise) return { i = i, rise = rise, n = 10, low = 0.3, high = 0.9 } end
+  local points = { point(0, 0), point(0.25, 1), point(0.5, 0.6), point(0.75, 0.4), point(1, 0.6) }
+  t.eq(boundaries.islands(points, { found = true, right = 2, threshold = 0.49 }), { { from = 0.75, to = 0.75 } })
+end)
+
 t.done()

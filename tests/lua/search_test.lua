@@ -188,6 +188,26 @@ t.test("a row whose plan fails costs its own measurements, not the run", functio
   end
 end)
 
+t.test("the model is asked once for every point, however many there are of a picture", function()
+  for _, strategy in ipairs { "grid", "adaptive" } do
+    local calls = { n = 0 }
+    local s = search(greys(3), above(93, calls), { strategy = strategy, step = 0.02 })
+    t.eq(calls.n, s.analysis.predictions, strategy)
+    if strategy == "grid" then t.ok(calls.n >= 3 + 2 * 50 * 3) end
+  end
+end)
+
+t.test("a strategy is told when a point has no samples left", function()
+  local seen = {}
+  local s = search(greys(5), above(93), { step = 0.5, strategy = function(axis)
+    seen[#seen + 1] = { axis:more(axis.fine) }
+    return seen[#seen]
+  end })
+  t.eq(#seen, 4, "two sides, each asked twice")
+  t.eq({ #seen[1][1].samples, #seen[#seen] }, { 5, 0 })
+  t.eq(s.analysis.predictions, 5 + 2 * 5)
+end)
+
 t.test("a custom strategy by function; and one by name", function()
   local function ends(axis)
     if axis.state.done then return nil end
