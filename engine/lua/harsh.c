@@ -11,26 +11,30 @@ static struct {
   lua_Alloc next;
   void *ud;
   uint64_t grown;   /* allocations that asked for more */
-  uint64_t collect; /* every so many: a full collection; 0: none */
+  uint64_t collect; /* after so many: a full collection; 0: none */
+  uint64_t collected;
   uint64_t fail_at; /* 0: never */
   bool sticky, again;
 } gate;
 
-/* A refused allocation makes Lua collect everything and ask once more. */
-static bool refused(void) {
+/* A refused allocation makes Lua collect everything and ask once more. Only for a new object is that sure: the growth of a
+ * luaL_Buffer is not asked for again, so `object` says what may be refused for a collection's sake. */
+static bool refused(bool object) {
   if (gate.again) {
     gate.again = false;
     return gate.fail_at && gate.grown >= gate.fail_at && (gate.sticky || gate.grown == gate.fail_at);
   }
   gate.grown++;
   bool fails = gate.fail_at && (gate.grown == gate.fail_at || (gate.sticky && gate.grown > gate.fail_at));
-  gate.again = fails || (gate.collect && gate.grown % gate.collect == 0);
+  bool due = gate.collect && gate.grown - gate.collected >= gate.collect && object;
+  if (due) gate.collected = gate.grown;
+  gate.again = fails || due;
   return gate.again;
 }
 
 static void *gated(void *ud, void *old, size_t had, size_t wanted) {
-  (void)ud;
-  if (wanted > (old ? had : 0) && refused()) return NULL;
+  (void)ud; /* a new object says its type in `had` */
+  if (wanted > (old ? had : 0) && refused(!old && had)) return NULL;
   return gate.next(gate.ud, old, had, wanted);
 }
 
@@ -42,7 +46,7 @@ static void install(lua_State *L) {
 
 void harsh_fail_at(lua_State *L, uint64_t k, bool sticky) {
   install(L);
-  gate.grown = 0;
+  gate.grown = gate.collected = 0;
   gate.fail_at = k;
   gate.sticky = sticky;
   gate.again = false;

@@ -9,8 +9,8 @@
 #include <lua.h>
 
 /* What the environment asks for, else nothing:
- * BRINK_GC=hostile   the incremental collector steps at every allocation, and every 61st one is preceded by a full
- *                    collection (BRINK_GC=N: every N-th)
+ * BRINK_GC=hostile   the incremental collector steps at every allocation, and about every 61st one that makes an object is
+ *                    preceded by a full collection (BRINK_GC=N: after N allocations)
  * BRINK_FAIL_LUA=K   the K-th allocation from here on fails; K+: it and all after it */
 void harsh_memory(lua_State *L);
 
