@@ -105,6 +105,14 @@ t.test("the models' own metadata tell segmentation and poses", function()
   t.eq(read({ tensor.new({ 1, 11, 2 }, "f32", flat) }, map).shapes[1].keypoints, { 1.0, 2.0, 2, 3.0, 4.0, 0 })
 end)
 
+t.test("points are as sure as the surest of them", function()
+  local read = output.new("keypoints", { meta("y", 1, 2, 3) }, {})
+  local map = { sx = 2, sy = 1, ox = 0, oy = 1, width = 8, height = 8, image_width = 8, image_height = 8 }
+  local label, sure = read({ tensor.new({ 1, 2, 3 }, "f32", { 4, 2, 0.25, 6, 3, 0.125 }) }, map)
+  t.eq(label.shapes[1].keypoints, { 2.0, 1.0, 2, 3.0, 2.0, 0 })
+  t.eq({ sure, label.shapes[1].score }, { 0.25, 0.25 })
+end)
+
 t.test("priors from feature maps: cells row by row, boxes in each", function()
   local at = priors.new { { map = { 2, 1 }, boxes = { 10, { 20, 5 } } }, { step = 50, boxes = { 40 } } }
   t.eq(at(100, 50):totable(), tensor.new({ 6, 4 }, "f32", {

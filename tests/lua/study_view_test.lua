@@ -84,6 +84,8 @@ t.test("defect 10: the pictures shown are the ones that were tested", function()
     local im, sample = s:picture(entry)
     t.ok(im, tostring(sample))
     t.eq(im:hash(), entry.hash)
+    t.eq(entry.name, sample.relative)
+    t.ok(entry.name:find("/", 1, true), "named with its folder")
     t.eq(entry.prediction == entry.label, which == "last_success")
     t.eq(predict(im, sample), entry.prediction)
   end

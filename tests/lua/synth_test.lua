@@ -341,6 +341,7 @@ t.test("accept says no with reasons, and they are counted", function()
   t.eq(s.rejected, core.json.array { { reason = "accept: odd try", count = 4 } })
   t.eq(calls, 8)
   t.raises(function() aug():synthesize(dir, opts { output = out_dir(), count = 1, accept = function() error "boom" end }) end, "boom")
+  t.raises(function() aug():synthesize(dir, opts { output = out_dir(), count = 1, accept = function() error "boom" end }) end, dir .. "/") -- and names the picture
 end)
 
 t.test("defect 15: a set in which every picture is rejected ends, with reasons", function()
