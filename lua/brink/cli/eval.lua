@@ -17,7 +17,7 @@ Pictures that cannot be read, have no label, or on which the model fails are lis
   options = {
     (setup.options "model"), (setup.options "recipe"), (setup.options "diff"), (setup.options "labels"), (setup.options "format"),
     { name = "differs", type = "number", lo = 0, hi = 0.999999, default_text = "0.02", doc = "an error above this is a differing output" },
-    { name = "metric", many = true, choices = metrics.names(), doc = "figures over all pictures too: detection (COCO average precision of boxes), masks, keypoints, segmentation, classification, regression" },
+    { name = "metric", many = true, value = "NAME", choices = metrics.names(), doc = "figures over all pictures too: detection (COCO average precision of boxes), oriented (of oriented ones), masks, keypoints, segmentation, classification, regression" },
     { name = "max-failures", type = "integer", lo = 0, doc = "stop when more pictures than this fail; default: never" },
     { name = "out", short = "o", value = "FILE", doc = "write the result as JSON too" },
     (setup.options "seed"), (setup.options "threads"), (options.common "json"),
