@@ -33,6 +33,25 @@ t.test("voc: 255 does not count: the metrics leave it out, a new border has it",
   t.eq({ moved.segmentation:pixel(3, 3) }, { 0 })
 end)
 
+t.test("voc: 254 masks of instances and no more", function()
+  local function set(n)
+    local label = { kind = "shapes", width = 20, height = 20, shapes = {}, segmentation = core.image.new(20, 20, 1, "u8", 1) }
+    for k = 1, n do
+      local x, y = (k - 1) % 20, (k - 1) // 20
+      label.shapes[k] = { class = "c", box = { x, y, 1, 1 }, mask = core.shapes.mask_rle(core.shapes.polygon_mask({ x, y, x + 1, y, x + 1, y + 1, x, y + 1 }, 20, 20)) }
+    end
+    local out = assert(dataset.writer("voc", fresh(), { classes = { "c" } }))
+    local at, message, code = out:add("x.png", core.image.new(20, 20, 3), label)
+    assert(out:finish())
+    return out.dir, at, message, code
+  end
+  local label = assert(dataset((set(254))))[1].label
+  t.eq({ #label.shapes, core.shapes.rle_area(label.shapes[254].mask) }, { 254, 1 })
+  local _, at, message, code = set(255)
+  t.fails("holds 254", at, message)
+  t.eq(code, "unsupported")
+end)
+
 t.test("voc: corners from 1 on demand", function()
   local dir = voc_folder(VOC)
   local one = assert(dataset(dir, { one_based = true }))

@@ -309,7 +309,10 @@ local function write_masks(label, stem, out)
   local palette = common.palette_bytes(label.palette)
   out[#out + 1] = { "SegmentationClass/" .. stem .. ".png", assert(segmentation:encode("png", { palette = palette })) }
   local any = false
-  for _, object in ipairs(label.shapes) do any = any or object.mask ~= nil end
+  for k, object in ipairs(label.shapes) do
+    if object.mask and k >= VOID then return ("object %d: a mask of instances holds %d of them"):format(k, VOID - 1) end
+    any = any or object.mask ~= nil
+  end
   if not any then return end
   local image = core.image.new(segmentation.width, segmentation.height, 1, "u8", 0)
   for k, object in ipairs(label.shapes) do
@@ -325,7 +328,8 @@ function M.files(record, opts)
   if label ~= nil and not common.is_shapes(label) then return nil, "a label of shapes expected, got " .. common.show(label) end
   local stem = common.stem(record.name:gsub("^JPEGImages/", ""))
   local out = { { "Annotations/" .. stem .. ".xml", write_xml(record, opts) } }
-  if label and type(label.segmentation) == "userdata" then write_masks(label, stem, out) end
+  local why = label and type(label.segmentation) == "userdata" and write_masks(label, stem, out)
+  if why then return nil, why end
   return out
 end
 
