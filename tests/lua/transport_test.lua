@@ -301,6 +301,12 @@ t.test("semantic masks and heat maps move; masks stay in their form", function()
   t.fails("this one is 9 x 6", labels.transport(l, flip, size(9, 6)))
 end)
 
+t.test("heat maps of a label without objects: left and right change places", function()
+  local a, b = core.image.new(8, 6, 1, "f32", 1), core.image.new(8, 6, 1, "f32", 0)
+  local out = assert(labels.transport({ kind = "shapes", heatmaps = { a, b }, meta = { flip_pairs = { { 1, 2 } } } }, { { op = "flip", axis = "h" } }, size(8, 6)))
+  t.eq({ { out.heatmaps[1]:pixel(3, 3) }, { out.heatmaps[2]:pixel(3, 3) } }, { { 0.0 }, { 1.0 } })
+end)
+
 t.test("records of labels are plain data", function()
   local l = label(8, 6, { { class = "a", mask = core.image.new(8, 6, 1, "u8", 1) } }, { segmentation = core.image.new(8, 6, 1) })
   local record = core.json.decode(core.json.encode(labels.record(l)))

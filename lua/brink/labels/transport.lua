@@ -373,64 +373,75 @@ end
 
 local function steps_of(plan) return type(plan) == "userdata" and plan:steps() or plan end
 
---- The label that goes with the new picture, for a label in canonical form (others: labels.transport).
--- plan: a Plan or list of primitives; image_in: the source picture or { width =, height = }; rules: as labels.rules takes.
--- Returns a new label (or the same when nothing changes), or nil, reason: the rules reject the picture, or the label is
--- damaged or belongs to a picture of another size.
-function M.shapes(label, plan, image_in, rules)
-  rules = rules_of.new(rules)
-  local steps, w, h = steps_of(plan), image_in.width, image_in.height
-  if (label.width or w) ~= w or (label.height or h) ~= h then
-    return nil, ("label for a picture of %s x %s, this one is %d x %d"):format(label.width, label.height, w, h)
-  end
-  local warp = assert(core.plan.new(steps):warp(w, h))
-  local covers = covers_of(steps, w, h)
-  local still = warp:still() and not covers
-  local meta = label.meta or {}
-  local job = { warp = warp, covers = covers, rules = rules, mirrored = warp:mirrors(), affine = affine_of(warp), bent = bends(warp), meta = meta, flip_pairs = meta.flip_pairs }
-  local out = {}
-  for key, value in pairs(label) do out[key] = value end
-  out.width, out.height, out.shapes = warp.out_width, warp.out_height, {}
-  for k, object in ipairs(label.shapes or {}) do
-    local moved, measure = object
-    if still then
-      measure = still_measure(object)
-    else
-      local ok
-      ok, moved, measure = pcall(move_object, job, object)
-      if not ok then
-        if getmetatable(moved) ~= Damaged then error(moved, 0) end
-        moved, measure = nil, moved.reason
-      end
-    end
+-- One object of the label, moved and measured, or as it stands: the object, its measures; nil and what is damaged.
+local function moved_object(job, object)
+  if job.still then return object, still_measure(object) end
+  local ok, moved, measure = pcall(move_object, job, object)
+  if ok then return moved, measure end
+  if getmetatable(moved) ~= Damaged then error(moved, 0) end
+  return nil, moved.reason
+end
+
+-- The objects that are left, or nil and why the rules reject the picture.
+local function move_objects(job, objects)
+  local out, rules = {}, job.rules
+  for k, object in ipairs(objects) do
+    local moved, measure = moved_object(job, object)
     if not moved then
       rules:count("rejected: damaged label")
       return nil, ("object %s: %s"):format(object.id or k, measure)
     end
     local kept, reject = judge(job, moved, measure)
     if reject then return nil, ("object %s: %s"):format(object.id or k, reject) end
-    out.shapes[#out.shapes + 1] = kept
+    out[#out + 1] = kept
   end
-  if #out.shapes < math.min(rules.min_objects, #(label.shapes or {})) then
+  if #out < math.min(rules.min_objects, #objects) then
     rules:count "rejected: min_objects"
-    return nil, ("%d objects left of %d"):format(#out.shapes, #label.shapes)
+    return nil, ("%d objects left of %d"):format(#out, #objects)
   end
-  if still and #out.shapes == #(label.shapes or {}) then return label end
-  if label.segmentation and not still then
-    if label.segmentation.width ~= w or label.segmentation.height ~= h then
-      return nil, ("segmentation of %d x %d on a picture of %d x %d"):format(label.segmentation.width, label.segmentation.height, w, h)
-    end
-    out.segmentation = assert(warp:mask(label.segmentation, rules.void or meta.void or 0))
+  return out
+end
+
+local function move_heatmaps(job, label)
+  local out = {}
+  for k, image in ipairs(label.heatmaps) do out[k] = move_heatmap(job, image) end
+  if job.mirrored and job.flip_pairs and #(label.shapes or {}) == 0 then
+    for _, pair in ipairs(job.flip_pairs) do out[pair[1]], out[pair[2]] = out[pair[2]], out[pair[1]] end
   end
-  if label.heatmaps and not still then
-    out.heatmaps = {}
-    for k, image in ipairs(label.heatmaps) do out.heatmaps[k] = move_heatmap(job, image) end
-    if job.mirrored and meta.flip_pairs and not label.shapes[1] then
-      for _, pair in ipairs(meta.flip_pairs) do
-        out.heatmaps[pair[1]], out.heatmaps[pair[2]] = out.heatmaps[pair[2]], out.heatmaps[pair[1]]
-      end
-    end
+  return out
+end
+
+-- What moves the label of a w x h picture under these steps.
+local function job_of(steps, w, h, meta, rules)
+  local warp = assert(core.plan.new(steps):warp(w, h))
+  local covers = covers_of(steps, w, h)
+  return { warp = warp, covers = covers, rules = rules, still = warp:still() and not covers, mirrored = warp:mirrors(), affine = affine_of(warp), bent = bends(warp),
+    meta = meta, flip_pairs = meta.flip_pairs }
+end
+
+--- The label that goes with the new picture, for a label in canonical form (others: labels.transport).
+-- plan: a Plan or list of primitives; image_in: the source picture or { width =, height = }; rules: as labels.rules takes.
+-- Returns a new label (or the same when nothing changes), or nil, reason: the rules reject the picture, or the label is
+-- damaged or belongs to a picture of another size.
+function M.shapes(label, plan, image_in, rules)
+  local w, h, objects = image_in.width, image_in.height, label.shapes or {}
+  if (label.width or w) ~= w or (label.height or h) ~= h then
+    return nil, ("label for a picture of %s x %s, this one is %d x %d"):format(label.width, label.height, w, h)
   end
+  local job = job_of(steps_of(plan), w, h, label.meta or {}, rules_of.new(rules))
+  local kept, reason = move_objects(job, objects)
+  if not kept then return nil, reason end
+  if job.still and #kept == #objects then return label end
+  local out = {}
+  for key, value in pairs(label) do out[key] = value end
+  out.width, out.height, out.shapes = job.warp.out_width, job.warp.out_height, kept
+  if job.still then return out end
+  local mask = label.segmentation
+  if mask then
+    if mask.width ~= w or mask.height ~= h then return nil, ("segmentation of %d x %d on a picture of %d x %d"):format(mask.width, mask.height, w, h) end
+    out.segmentation = assert(job.warp:mask(mask, job.rules.void or job.meta.void or 0))
+  end
+  if label.heatmaps then out.heatmaps = move_heatmaps(job, label) end
   return out
 end
 
