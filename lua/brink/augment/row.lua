@@ -5,6 +5,20 @@
 -- signed row has a second side from 0 to -1. Each parameter goes from `off` at 0
 -- to `full` at 1 along its law, and to `minus` at -1. A parameter with `value`
 -- instead stays where it is unless overridden.
+--
+--   name, family ("own"), aliases, doc (one sentence), source (paper)
+--   params = { NAME = { unit, doc, off, full, minus, law, value, lo, hi, whole } }
+--     law: "linear" (as without one), "geometric", an exponent of i, or a function of i
+--     lo, hi: what may be set by hand; whole: rounded to a whole number
+--   weight (1)            how often synthesis takes it, beside other rows
+--   conflicts             names that must not meet it in one picture; counts both ways
+--   signed                there is a side from 0 to -1
+--   discrete              it is done as a whole from some intensity on, nothing in between
+--   not_monotone, changes_size, per_pixel
+--                         a reason each, why it need not grow with i, keep the
+--                         picture's size, look alike in a larger picture
+--   plan(params, ctx)     the list of primitives; ctx: width, height, channels, type,
+--                         short_side, long_side, rng (its own draws), stats(), boxes()
 -- SPDX-License-Identifier: MIT
 local core = require "brink.core"
 local nearest = require "brink.nearest"
