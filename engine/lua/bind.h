@@ -43,6 +43,7 @@ const char *bind_path(lua_State *L, int arg);
 void image_push(lua_State *L, Image *im);
 Image *image_check(lua_State *L, int arg);       /* argument error when closed or not an image */
 const Image *image_hold(lua_State *L, int arg);  /* the same, counted: the caller's to unref */
+Image *image_anchor(lua_State *L, int arg);      /* the same, counted by an object that is pushed */
 
 /* Plans: a Plan userdata, or a list of step tables compiled on the fly into one (replaced on the stack). */
 const Plan *plan_check(lua_State *L, int arg);

@@ -14,6 +14,12 @@ void image_push(lua_State *L, Image *im) { bind_push(L, &IMAGE, im, image_bytes(
 Image *image_check(lua_State *L, int arg) { return bind_check(L, arg, &IMAGE); }
 const Image *image_hold(lua_State *L, int arg) { return image_ref(image_check(L, arg)); }
 
+Image *image_anchor(lua_State *L, int arg) {
+  Image *im = image_ref(image_check(L, arg));
+  bind_push(L, &IMAGE, im, 0);
+  return im;
+}
+
 static void clear_work(Job *job) {
   ImageWork *w = (ImageWork *)job;
   image_unref(w->a);

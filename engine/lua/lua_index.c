@@ -100,9 +100,9 @@ static int f_count(lua_State *L) {
   return 2;
 }
 
-/* The image at arg as u8 with one channel, or three that are one number: r + 256 g + 65536 b. */
+/* The image at arg as u8 with one channel, or three that are one number: r + 256 g + 65536 b. Anchored: pushes an object. */
 static const Image *mask_check(lua_State *L, int arg) {
-  const Image *im = image_check(L, arg);
+  const Image *im = image_anchor(L, arg);
   luaL_argcheck(L, im->type == IMAGE_U8 && (im->c == 1 || im->c == 3), arg, "a mask of one or three 8-bit channels expected");
   return im;
 }
@@ -120,6 +120,7 @@ static void set_value(Image *im, size_t x, size_t y, int value) {
 /* runs(mask[, value]) -> { n, ... }: column by column, lengths of stretches without and with the value (without one: of not 0),
  * the first without; and x, y, w, h of what has it, nil when nothing does */
 static int f_runs(lua_State *L) {
+  lua_settop(L, 2);
   const Image *im = mask_check(L, 1);
   lua_Integer value = luaL_optinteger(L, 2, -1);
   luaL_argcheck(L, value >= -1 && value < 1 << 24, 2, "-1..16777215 expected");
@@ -148,6 +149,7 @@ static int f_runs(lua_State *L) {
 
 /* paint(mask, runs, value) -> new mask with the value where the runs say; runs as above, for an image of this size */
 static int f_paint(lua_State *L) {
+  lua_settop(L, 3);
   const Image *im = mask_check(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_Integer value = luaL_checkinteger(L, 3);

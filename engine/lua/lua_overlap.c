@@ -56,7 +56,7 @@ static int f_runs(lua_State *L) {
 
 /* from_image(image): pixels whose first channel is not 0 -> Runs | nil, message, code */
 static int f_from_image(lua_State *L) {
-  Image *im = image_check(L, 1);
+  const Image *im = image_anchor(L, 1);
   Runs *r = push_runs(L, im->w, im->h);
   Err err = {0};
   return runs_from_image(r, im, &err) ? 1 : bind_fail(L, &err);
@@ -139,7 +139,8 @@ static int f_confusion_gc(lua_State *L) {
 
 /* confusion(truth, predicted[, void]) -> list of { class, both, truth, predicted } by class | nil, message, code */
 static int f_confusion(lua_State *L) {
-  Image *truth = image_check(L, 1), *predicted = image_check(L, 2);
+  lua_settop(L, 3);
+  const Image *truth = image_anchor(L, 1), *predicted = image_anchor(L, 2);
   lua_Integer blank = luaL_optinteger(L, 3, -1);
   luaL_argcheck(L, blank >= -1 && blank <= 65535, 3, "-1..65535 expected");
   Confusion *c = lua_newuserdatauv(L, sizeof *c, 0);

@@ -157,10 +157,9 @@ static int apply_finish(lua_State *L) {
 /* prep:apply(image) -> tensor, map */
 static int f_apply(lua_State *L) {
   const Prep *p = prep_check(L, 1);
-  const Image *im = image_check(L, 2);
   Apply *a = bind_job(L, sizeof *a, apply_work, apply_clear);
   a->prep = *p;
-  a->im = image_ref(im);
+  a->im = image_hold(L, 2);
   return bind_run(L, apply_finish);
 }
 
@@ -183,7 +182,7 @@ static int resize_finish(lua_State *L) {
 
 /* pil_resize(image, w, h[, interpolation[, antialias]]) -> image */
 static int f_pil_resize(lua_State *L) {
-  const Image *im = image_check(L, 1);
+  image_check(L, 1);
   lua_Integer w = luaL_checkinteger(L, 2), h = luaL_checkinteger(L, 3);
   luaL_argcheck(L, w >= 1 && w <= 65536, 2, "expected 1..65536 pixels");
   luaL_argcheck(L, h >= 1 && h <= 65536, 3, "expected 1..65536 pixels");
@@ -191,7 +190,7 @@ static int f_pil_resize(lua_State *L) {
   bool antialias = lua_isnoneornil(L, 5) || lua_toboolean(L, 5);
   Apply *a = bind_job(L, sizeof *a, resize_work, apply_clear);
   a->prep = (Prep){.w = (int)w, .h = (int)h, .interp = (PrepInterp)interp, .antialias = antialias};
-  a->im = image_ref(im);
+  a->im = image_hold(L, 1);
   return bind_run(L, resize_finish);
 }
 

@@ -112,7 +112,7 @@ static int f_polygon_mask(lua_State *L) {
 /* mask_polygon(image) -> polygon | nil, along the pixels' edges */
 static int f_mask_polygon(lua_State *L) {
   Err err;
-  const Image *m = image_check(L, 1);
+  const Image *m = image_anchor(L, 1);
   Poly *p = shapes_poly(L);
   if (!mask_poly(m, p, &err)) return bind_fail(L, &err);
   return shapes_push(L, p);

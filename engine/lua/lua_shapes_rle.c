@@ -99,8 +99,8 @@ static int f_rle_mask(lua_State *L) {
 static int f_mask_rle(lua_State *L) {
   static const char *const kinds[] = {"text", "list", NULL};
   Err err;
-  const Image *m = image_check(L, 1);
   int list = luaL_checkoption(L, 2, "text", kinds);
+  const Image *m = image_anchor(L, 1);
   Rle *r = new_rle(L);
   if (!rle_encode(r, m, &err)) return bind_fail(L, &err);
   lua_createtable(L, 0, 2);

@@ -117,12 +117,18 @@ t.test("a finalizer may close the image that a call has just been given", functi
     warp = function(im) return warp:mask(im) end,
     draw = function(im) return im:draw {} end,
     extract = function(im) return core.features.extract(im) end,
+    runs = function(im) return core.index.runs(im) end,
+    overlap = function(im) return core.overlap.from_image(im) end,
+    confusion = function(im) return core.overlap.confusion(im, im) end,
+    rle = function(im) return core.shapes.mask_rle(im) end,
+    outline = function(im) return core.shapes.mask_polygon(im) end,
+    pil = function(im) return core.preprocess.pil_resize(im, 8, 8) end,
   }
   local names, met = {}, 0
   for name in pairs(calls) do names[#names + 1] = name end
   table.sort(names)
   for _, name in ipairs(names) do
-    local im = image.new(64, 64, 3, "u8", 7)
+    local im = image.new(64, 64, ({ runs = 1, overlap = 1, confusion = 1, rle = 1, outline = 1 })[name] or 3, "u8", 7)
     local ran, out = with_finalizer(function() im:close() end, function() return calls[name](im) end)
     if ran then met = met + 1 end
     t.ok(out[1] or tostring(out[2]):find "image is closed", name .. ": " .. tostring(out[2]))
