@@ -19,13 +19,14 @@ typedef struct Box { Http *http; } Box; /* NULL once closed */
 
 static int f_open(lua_State *L) {
   lua_Integer parallel = luaL_optinteger(L, 1, 4);
+  const char *ca = luaL_optstring(L, 2, NULL);
   luaL_argcheck(L, parallel >= 1 && parallel <= 1024, 1, "1..1024 expected");
   Loop *loop = bind_loop(L); /* first, so that it is collected after the client */
   Box *box = lua_newuserdatauv(L, sizeof *box, 0);
   box->http = NULL;
   luaL_setmetatable(L, HTTP);
   Err err = {0};
-  box->http = http_new(loop, (int)parallel, &err);
+  box->http = http_new(loop, (int)parallel, ca, &err);
   return box->http ? 1 : bind_fail(L, &err);
 }
 

@@ -17,12 +17,30 @@ typedef struct OrtBase {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static Ort *opened; /* never closed: its threads and exit handlers may still run */
 
+/* What a text says behind the runtime's own "/source/file.h:46 type function(arguments) [with ...]". */
+static const char *message(const char *text) {
+  const char *p = text;
+  if (*p != '/' || !(p = strchr(p, '(')) || p > text + 1000) return text;
+  for (int depth = 0; *p; p++) {
+    if (*p == '(') depth++;
+    else if (*p == ')' && --depth == 0) break;
+  }
+  if (!*p++) return text;
+  if (!strncmp(p, " const", 6)) p += 6;
+  if (!strncmp(p, " [with ", 7)) {
+    const char *end = strchr(p, ']');
+    if (end) p = end + 1;
+  }
+  while (*p == ' ' || *p == '\n') p++;
+  return *p ? p : text;
+}
+
 bool ort_ok(const Ort *ort, OrtStatus *status, const char *label, Err *err) {
   if (!status) return true;
   const char *text = ((const char *(*)(const OrtStatus *))ort->api[GET_ERROR_MESSAGE])(status);
   char line[400]; /* one line for the person: the runtime's texts have line ends and its own source positions */
   size_t n = 0;
-  for (const char *p = text ? text : "no reason given"; *p && n + 1 < sizeof line; p++) {
+  for (const char *p = text ? message(text) : "no reason given"; *p && n + 1 < sizeof line; p++) {
     char c = *p == '\n' || *p == '\t' ? ' ' : *p;
     if (c == ' ' && n && line[n - 1] == ' ') continue;
     line[n++] = c;

@@ -19,8 +19,8 @@ void http_clear(Job *job) {
 
 #ifndef HAVE_LIBCURL
 
-Http *http_new(Loop *loop, int parallel, Err *err) {
-  (void)loop, (void)parallel;
+Http *http_new(Loop *loop, int parallel, const char *ca, Err *err) {
+  (void)loop, (void)parallel, (void)ca;
   err_set(err, ERR_UNSUPPORTED, "models behind a server: this build has no libcurl; install its development package and build again");
   return NULL;
 }
@@ -42,6 +42,7 @@ struct Http {
   CURL *spare;                /* a handle that was used, with its settings gone */
   bool unwatched;             /* memory for a watch was missing: what runs could wait for ever */
   bool closed;
+  char *ca;                   /* owned; NULL: the system's */
 };
 
 /* libuv's side of one socket of libcurl. */
@@ -58,7 +59,7 @@ static void watch_closed(uv_handle_t *handle) { mem_free(handle->data); }
 static void on_socket(uv_poll_t *poll, int status, int events) {
   Watch *w = poll->data;
   Http *h = w->http;
-  int running, flags = status < 0 ? CURL_CSELECT_ERR : 0;
+  int running, flags = status < 0 ? CURL_CSELECT_IN | CURL_CSELECT_OUT : 0; /* a dead connection: libcurl sees it by itself, and may take another */
   if (events & UV_READABLE) flags |= CURL_CSELECT_IN;
   if (events & UV_WRITABLE) flags |= CURL_CSELECT_OUT;
   curl_multi_socket_action(h->multi, w->socket, flags, &running);
@@ -137,12 +138,14 @@ static bool is_loopback(const char *url) {
 
 static struct curl_slist *lines_of(const char *headers) {
   struct curl_slist *list = curl_slist_append(NULL, "Expect:");
-  while (headers && *headers) {
-    char line[1024];
+  while (list && headers && *headers) {
     size_t n = strcspn(headers, "\n");
-    snprintf(line, sizeof line, "%.*s", n > 1023 ? 1023 : (int)n, headers);
-    struct curl_slist *longer = curl_slist_append(list, line);
-    if (longer) list = longer;
+    char *line = mem_alloc(n + 1, 1); /* a token may be long */
+    if (line) memcpy(line, headers, n), line[n] = 0;
+    struct curl_slist *longer = line ? curl_slist_append(list, line) : NULL;
+    mem_free(line);
+    if (!longer) return curl_slist_free_all(list), NULL;
+    list = longer;
     headers += n + (headers[n] == '\n');
   }
   return list;
@@ -168,6 +171,7 @@ static void set_up(HttpRequest *r, CURL *e) {
   curl_easy_setopt(e, CURLOPT_WRITEDATA, r);
   curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, got_header);
   curl_easy_setopt(e, CURLOPT_HEADERDATA, r);
+  if (r->http->ca) curl_easy_setopt(e, CURLOPT_CAINFO, r->http->ca);
   if (is_loopback(r->url)) curl_easy_setopt(e, CURLOPT_PROXY, "");
   if (!r->post) return;
   curl_easy_setopt(e, CURLOPT_POST, 1L);
@@ -278,15 +282,21 @@ static void collect(Http *h) {
   pump(h);
 }
 
-Http *http_new(Loop *loop, int parallel, Err *err) {
+static void http_free(Http *h) {
+  mem_free(h->ca);
+  mem_free(h);
+}
+
+Http *http_new(Loop *loop, int parallel, const char *ca, Err *err) {
   Http *h = mem_calloc(1, sizeof *h);
   if (!h) return err_memory(err), NULL;
+  if (ca && !(h->ca = mem_strdup(ca))) return mem_free(h), err_memory(err), NULL;
   curl_global_init(CURL_GLOBAL_DEFAULT);
   h->loop = loop;
   h->parallel = parallel;
   h->last = &h->first;
   h->multi = curl_multi_init();
-  if (!h->multi) return mem_free(h), err_memory(err), NULL;
+  if (!h->multi) return http_free(h), err_memory(err), NULL;
   uv_timer_init(loop_uv(loop), &h->timer);
   h->timer.data = h;
   curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, socket_wanted);
@@ -297,7 +307,7 @@ Http *http_new(Loop *loop, int parallel, Err *err) {
   return h;
 }
 
-static void http_free(uv_handle_t *timer) { mem_free(timer->data); }
+static void timer_closed(uv_handle_t *timer) { http_free(timer->data); }
 
 void http_close(Http *h) {
   h->closed = true;
@@ -314,7 +324,7 @@ void http_close(Http *h) {
   if (h->spare) curl_easy_cleanup(h->spare);
   curl_multi_cleanup(h->multi); /* closes the connections, and through socket_wanted their watches */
   uv_timer_stop(&h->timer);
-  uv_close((uv_handle_t *)&h->timer, http_free);
+  uv_close((uv_handle_t *)&h->timer, timer_closed);
 }
 
 bool http_start(Job *job) {

@@ -38,8 +38,8 @@ typedef struct HttpRequest {
   struct HttpRequest *next;
 } HttpRequest;
 
-/* parallel: exchanges at a time; the others wait. ERR_UNSUPPORTED where libcurl is not built in. */
-Http *http_new(Loop *loop, int parallel, Err *err);
+/* parallel: exchanges at a time; the others wait. ca: file of certificates (PEM) to trust instead of the system's, or NULL. ERR_UNSUPPORTED where libcurl is not built in. */
+Http *http_new(Loop *loop, int parallel, const char *ca, Err *err);
 void http_close(Http *http); /* what is under way fails */
 bool http_start(Job *job);
 void http_cancel(Job *job);

@@ -1,4 +1,4 @@
-# A model server on loopback that speaks the Open Inference Protocol v2, well or badly: server.py [json].
+# A model server on loopback that speaks the Open Inference Protocol v2, well or badly: server.py [json] [ipv6] [tls CERTIFICATE KEY].
 # Prints its port and process number; ends with the process that started it. The model's name says what goes wrong when a
 # picture's first value is 99. Every model but the special ones has an input x (UINT8, 1 x 2 x 2 x 3, NHWC) and answers with the
 # first value: scores (FP32, four of them, first % 4 is the largest) or, for "texts", label (BYTES). SPDX-License-Identifier: MIT
@@ -71,16 +71,31 @@ class Handler(http.server.BaseHTTPRequestHandler):
             rows = [[1.0 if v % 4 == k else 0.0 for k in range(4)] for v in firsts]
             data, kind, shape, out = sum(rows, []), "FP32", [n, 4], "scores"
             raw = struct.pack("<%df" % len(data), *data)
+        if name == "BF16": kind, raw = "BF16", b"".join(struct.pack("<f", v)[2:] for v in data)
+        elif name == "FP16": kind, raw = "FP16", struct.pack("<%de" % len(data), *data)
+        elif name == "INT8": kind, data, raw = "INT8", [int(v) - 1 for v in data], struct.pack("<%db" % len(data), *[int(v) - 1 for v in data])
+        elif name == "BOOL": kind, data, raw = "BOOL", [v > 0 for v in data], bytes(int(v) for v in data)
+        elif name == "nested": data = [data[4 * k:4 * k + 4] for k in range(n)]
+        elif name == "token" and len(self.headers.get("Authorization", "")) != 5000: return self.say(401, {"error": "who are you?"})
         self.reply(out, kind, shape, data, raw, bool(split))
+        if name == "closes": self.close_connection = True
 
     def reply(self, out, kind, shape, data, raw, binary):
         one = {"name": out, "datatype": kind, "shape": shape}
         if not binary:
             one["data"] = data
+            if "/chunked/" in self.path: return self.chunks(json.dumps({"outputs": [one]}).encode())
             return self.say(200, {"model_name": "m", "outputs": [one]})
         one["parameters"] = {"binary_data_size": len(raw)}
         text = json.dumps({"model_name": "m", "outputs": [one]}).encode()
         self.say(200, text + raw, [("inference-header-content-length", str(len(text)))])
+
+    def chunks(self, body):
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for k in range(0, len(body), 7): self.wfile.write(b"%x;note=1\r\n%s\r\n" % (len(body[k:k + 7]), body[k:k + 7]))
+        self.wfile.write(b"0\r\nTrailer: yes\r\n\r\n")
 
     def cut(self, sent, reset=False):
         self.wfile.write(sent)
@@ -166,6 +181,12 @@ def orphaned(parent):
 
 
 threading.Thread(target=orphaned, args=(os.getppid(),), daemon=True).start()
-server = Server(("127.0.0.1", 0), Handler)
+if "ipv6" in sys.argv[1:]: Server.address_family = socket.AF_INET6
+server = Server(("::1" if "ipv6" in sys.argv[1:] else "127.0.0.1", 0), Handler)
+if "tls" in sys.argv[1:]:
+    import ssl
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*sys.argv[sys.argv.index("tls") + 1:][:2])
+    server.socket = context.wrap_socket(server.socket, server_side=True)
 print(server.server_address[1], os.getpid(), flush=True)
 server.serve_forever()

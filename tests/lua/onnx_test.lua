@@ -49,6 +49,20 @@ t.test("SqueezeNet's five best on the reference photographs", function()
   t.near(best, ref.images[1].top5[1].prob, 1e-4)
 end)
 
+t.test("files that are no model are named for what they are", function()
+  local function refused(part, ...) t.fails(part, ...) end
+  refused("a zip archive, as PyTorch saves them", brink.model(saved "PK\3\4 archive/data.pkl"))
+  refused("a pointer of Git LFS", brink.model(saved "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n"))
+  t.raises(function() brink.model "net.pt" end, "a file of another kind (PyTorch)")
+  t.raises(function() brink.model "photos" end, "photos: no model by its name")
+  t.raises(function() brink.model { onx = "net.onnx" } end, "did you mean onnx")
+  need_runtime()
+  local _, why = brink.model(saved(net.model { opset = 99, inputs = { { "x", "f32", { 1, 3, 4, 4 } } }, outputs = { { "y", "f32", { 1, 3, 4, 4 } } },
+    nodes = { { "Relu", { "x" }, { "y" } } } }))
+  t.has(why, "the model has opset 99: take a newer runtime")
+  t.ok(not why:find("onnxruntime_src", 1, true), why)
+end)
+
 t.test("UltraFace finds the face, where it is, and next to nothing in things", function()
   local path = t.shared "models/ultraface_rfb_320.onnx"
   need_runtime()

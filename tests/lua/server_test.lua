@@ -102,6 +102,54 @@ t.test("a server that does not describe its model", function()
   t.fails("does not describe", none, message)
 end)
 
+t.test("outputs of every datatype, in both forms", function()
+  for _, mode in ipairs { "binary", "json" } do
+    for _, name in ipairs { "BF16", "FP16", "INT8", "BOOL", "nested" } do
+      for _, batch in ipairs { 1, 3 } do
+        local net <close> = model(name, { output = "classify", batch = batch }, mode)
+        t.eq(ask(net, { 1, 2, 3, 6 }), { 1, 2, 3, 2 }, name .. " " .. mode)
+      end
+    end
+  end
+end)
+
+t.test("replies in chunks, with extensions and a trailer", function()
+  local net <close> = model("chunked", {}, "json")
+  t.eq(ask(net, { 1, 2, 3 }), { 1, 2, 3 })
+end)
+
+t.test("connections that the server closes after each reply, unannounced", function()
+  local net <close> = model("closes", { tries = 1 })
+  for _ = 1, 3 do t.eq(ask(net, { 1, 2, 3, 1, 2, 3 }), { 1, 2, 3, 1, 2, 3 }) end
+end)
+
+t.test("a long token reaches the server whole", function()
+  local net <close> = model("token", { headers = { "Authorization: " .. ("x"):rep(5000) } })
+  t.eq(ask(net, { 1 }), { 1 })
+  local less <close> = model("token", { headers = { "Authorization: Bearer y" } })
+  t.fails("who are you?", less:predict(picture(1)))
+end)
+
+t.test("a server on IPv6", function()
+  local address = server "ipv6"
+  t.eq(ask(model("plain", { server = (address:gsub("127.0.0.1", "[::1]")) }), { 1, 2 }), { 1, 2 })
+  stop "ipv6"
+end)
+
+t.test("https with certificates of one's own, and not without", function()
+  local cert, key = t.tmp() .. "/cert.pem", t.tmp() .. "/key.pem"
+  local made = os.execute(("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 -keyout %s -out %s 2>/dev/null"):format(key, cert))
+  if not made then t.skip "no openssl" end
+  local mode = ("tls %s %s"):format(cert, key)
+  local address = server(mode):gsub("^http:", "https:")
+  t.eq(ask(model("plain", { server = address, ca = cert }), { 1, 2 }), { 1, 2 })
+  local none, why = brink.model { server = address, model = "plain", input = { layout = "NHWC" }, timeout = 5 }
+  t.fails("certificate", none, why)
+  none, why = brink.model { server = address, model = "plain", ca = "/nowhere/ca.pem" }
+  t.fails("/nowhere/ca.pem: no such file of certificates", none, why)
+  stop(mode)
+end)
+
 -- Each of these spoils the picture with 99 and nothing else.
 local bad = {
   { "500", "dog not found", "model" }, { "400", "unexpected shape", "model" }, { "503", "loading", "unavailable" },
@@ -208,6 +256,5 @@ print "answered"
 end)
 
 t.done(function()
-  stop "binary"
-  stop "json"
+  for mode in pairs(servers) do stop(mode) end
 end)

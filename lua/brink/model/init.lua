@@ -7,6 +7,7 @@
 -- SPDX-License-Identifier: MIT
 local builtin = require "brink.model.builtin"
 local identity = require "brink.identity"
+local nearest = require "brink.nearest"
 
 local M = {}
 
@@ -39,6 +40,33 @@ end
 
 function Builtin.predict() error("the built-in recogniser needs data first: model:bind(data)", 2) end
 
+local ELSEWHERE = {
+  pt = "PyTorch", pth = "PyTorch", ckpt = "PyTorch", safetensors = "weights without a network", h5 = "Keras", keras = "Keras", pb = "TensorFlow",
+  tflite = "TensorFlow Lite", pkl = "Python", joblib = "Python", mlmodel = "Core ML", engine = "TensorRT", xml = "OpenVINO", gguf = "llama.cpp",
+}
+
+-- Why x is no model, and what to do.
+local function no_model(x)
+  if type(x) == "string" then
+    local made_by = ELSEWHERE[(x:lower():match "%.(%w+)$" or "")]
+    if made_by then
+      return ("%s: a file of another kind (%s), which brink does not read: export it to ONNX (torch.onnx.export, tf2onnx), or answer from a " ..
+        "program: --model predict.py, see `brink worker-helper`"):format(x, made_by)
+    end
+    return ("%s: no model by its name: NAME.onnx, a program NAME.py that predicts, or a table with onnx, process, command or server expected"):format(x)
+  end
+  local keys = {}
+  if type(x) == "table" then for key in next, x do keys[#keys + 1] = tostring(key) end end
+  table.sort(keys)
+  if #keys == 0 then return ("a function, a table with predict, or nil expected, got %s"):format(type(x)) end
+  local known = { "onnx", "process", "command", "server", "predict" }
+  for _, key in ipairs(keys) do
+    local hint = nearest.hint(key, known)
+    if hint ~= "" then return ("no field %s%s"):format(key, hint) end
+  end
+  return ("a table with onnx, process, command, server or predict expected, got %s"):format(table.concat(keys, ", "))
+end
+
 --- A model from x (see the head of this file). Returns the model, or nil, message, code when it cannot be opened.
 -- Raises when x is nothing that can be a model.
 function M.open(x, opts)
@@ -52,10 +80,7 @@ function M.open(x, opts)
     if type(x.identity) ~= "string" then error("model: identity: a string expected, got " .. type(x.identity), 2) end
     return x
   end
-  if type(x) == "string" then
-    error(("model: %s: no model by its name: NAME.onnx, or a program NAME.py that predicts, expected; export other formats to ONNX"):format(x), 2)
-  end
-  error(("model: a function, a table with predict, or nil expected, got %s"):format(type(x)), 2)
+  error("model: " .. no_model(x), 2)
 end
 
 -- Kinds whose files are only read when they are asked for. What they refuse is the caller's line.

@@ -85,6 +85,12 @@ local function session_of(rt, opts)
   return rt:session(plain)
 end
 
+-- What to do about an opset that the runtime does not know.
+local function too_new(message, info)
+  if not message:lower():find("opset", 1, true) then return "" end
+  return ("; the model has opset %d: take a newer runtime (pip install -U onnxruntime) or export with a lower opset_version"):format(info.opset or 0)
+end
+
 -- n rows for every input, in turns zeros and numbers that differ, beginning with zeros for from = 0.
 local function probe_feeds(inputs, n, from)
   local feeds = {}
@@ -207,6 +213,11 @@ local function read_model(path)
   local bytes, message, code = core.file.read(path, FILE_MOST)
   if not bytes then return nil, message, code end
   local info
+  if bytes:sub(1, 2) == "PK" then
+    return nil, path .. ": not an ONNX model but a zip archive, as PyTorch saves them: export it with torch.onnx.export", "model"
+  elseif bytes:find "^version https://git%-lfs" then
+    return nil, path .. ": not the model but a pointer of Git LFS to it: fetch it with `git lfs pull`", "model"
+  end
   info, message, code = core.onnx.inspect(bytes)
   if not info then return nil, path .. ": " .. message, code end
   return bytes, info
@@ -231,7 +242,7 @@ function M.open(given)
   if #info.external > 0 then opts.path = path else opts.bytes = bytes end
   local session
   session, message, code = session_of(rt, opts)
-  if not session then return nil, message, code end
+  if not session then return nil, message .. too_new(message, info), code end
   for _, note in ipairs(session.notes) do say("%s: %s: running on %s", path, note, table.concat(session.providers, ", ")) end
   local self = setmetatable({ path = path, session = session, batch = given.batch or 1, finite = given.finite ~= false, runtime = rt,
     inputs = session.inputs, outputs = with_producers(session.outputs, info), providers = session.providers, metadata = info.metadata }, Onnx)

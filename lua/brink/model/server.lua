@@ -13,6 +13,7 @@
 --   parallel   requests at a time (twice the threads)
 --   timeout    seconds for one prediction with all its tries (30)
 --   headers    { "Authorization: Bearer ..." }
+--   ca         file of certificates (PEM) to trust for https instead of the system's
 --   binary     true, false; default what the server says
 --   limit      bytes of a reply (64 MiB)
 --   tries      how often at most a request is sent (3)
@@ -34,7 +35,7 @@ local M = {}
 
 local OPTIONS = {
   server = "string", model = "string", version = "any", input = "any", output = "any", feeds = "table", batch = "count", parallel = "count",
-  timeout = "seconds", headers = "table", binary = "boolean", limit = "count", tries = "count", identity = "string",
+  timeout = "seconds", headers = "table", binary = "boolean", limit = "count", tries = "count", identity = "string", ca = "string",
 }
 
 local Server = { __name = "brink.Model" }
@@ -46,6 +47,7 @@ local DATATYPES = {
 }
 local NAMES, BYTES = {}, { f16 = 2, f32 = 4, f64 = 8, u8 = 1, u16 = 2, u32 = 4, u64 = 8, i8 = 1, i16 = 2, i32 = 4, i64 = 8, bool = 1 }
 for theirs, ours in pairs(DATATYPES) do NAMES[ours] = theirs end
+DATATYPES.BF16 = "f32" -- of outputs; the engine has no such tensors
 
 local AGAIN = { [429] = true, [500] = true, [502] = true, [503] = true, [504] = true }
 local GONE_AFTER, LOOK_EVERY = 8, 2 -- predictions in a row; seconds
@@ -187,6 +189,9 @@ end
 
 local function odd(name, ...) return nil, ("output %s: "):format(name) .. string.format(...) end
 
+--- Numbers of a BF16 output as f32: the same bits with zeros behind.
+local function from_bf16(bytes, shape) return core.tensor.from_bytes((bytes:gsub("..", "\0\0%0")), shape, "f32") end
+
 local function from_binary(name, datatype, shape, n, bytes)
   if datatype == "BYTES" then
     local list = texts(bytes, n)
@@ -194,7 +199,9 @@ local function from_binary(name, datatype, shape, n, bytes)
     return { texts = list, shape = shape }
   end
   local dtype = DATATYPES[datatype]
-  if #bytes ~= n * BYTES[dtype] then return odd(name, "%d bytes, %s of %s are %d", #bytes, preprocess.shape_text(shape), datatype, n * BYTES[dtype]) end
+  local size = n * (datatype == "BF16" and 2 or BYTES[dtype])
+  if #bytes ~= size then return odd(name, "%d bytes, %s of %s are %d", #bytes, preprocess.shape_text(shape), datatype, size) end
+  if datatype == "BF16" then return from_bf16(bytes, shape) end
   return core.tensor.from_bytes(bytes, shape, dtype)
 end
 
@@ -445,7 +452,8 @@ function M.open(x)
   answers.options("server", x, OPTIONS)
   if not x.model then error("server model: model: its name expected", 0) end
   if not x.server:find "^https?://[^/]" then error(("server model: server: an address like http://127.0.0.1:8000 expected, got %q"):format(x.server), 0) end
-  local http, message, code = core.http.open(x.parallel or 2 * core.async.threads())
+  if x.ca and core.file.info(x.ca).type ~= "file" then return nil, x.ca .. ": no such file of certificates", "io" end
+  local http, message, code = core.http.open(x.parallel or 2 * core.async.threads(), x.ca)
   if not http then return nil, message, code end
   local self = setmetatable({
     http = http, url = x.server:gsub("/+$", ""), headers = x.headers or {}, timeout = x.timeout or 30, limit = x.limit or 64 << 20, tries = x.tries or 3,
