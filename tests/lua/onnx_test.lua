@@ -53,7 +53,7 @@ t.test("files that are no model are named for what they are", function()
   local function refused(part, ...) t.fails(part, ...) end
   refused("a zip archive, as PyTorch saves them", brink.model(saved "PK\3\4 archive/data.pkl"))
   refused("a pointer of Git LFS", brink.model(saved "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n"))
-  t.raises(function() brink.model "net.pt" end, "a file of another kind (PyTorch)")
+  t.raises(function() brink.model "net.pt" end, "net.pt: no model by its name but PyTorch's: export it to ONNX")
   t.raises(function() brink.model "photos" end, "photos: no model by its name")
   t.raises(function() brink.model { onx = "net.onnx" } end, "did you mean onnx")
   need_runtime()

@@ -41,8 +41,8 @@ end
 function Builtin.predict() error("the built-in recogniser needs data first: model:bind(data)", 2) end
 
 local ELSEWHERE = {
-  pt = "PyTorch", pth = "PyTorch", ckpt = "PyTorch", safetensors = "weights without a network", h5 = "Keras", keras = "Keras", pb = "TensorFlow",
-  tflite = "TensorFlow Lite", pkl = "Python", joblib = "Python", mlmodel = "Core ML", engine = "TensorRT", xml = "OpenVINO", gguf = "llama.cpp",
+  pt = "PyTorch's", pth = "PyTorch's", ckpt = "PyTorch's", safetensors = "weights without a network", h5 = "Keras's", keras = "Keras's", pb = "TensorFlow's",
+  tflite = "TensorFlow Lite's", pkl = "a Python pickle", joblib = "a Python pickle", mlmodel = "Core ML's", engine = "TensorRT's", xml = "OpenVINO's", gguf = "a language model",
 }
 
 -- Why x is no model, and what to do.
@@ -50,8 +50,8 @@ local function no_model(x)
   if type(x) == "string" then
     local made_by = ELSEWHERE[(x:lower():match "%.(%w+)$" or "")]
     if made_by then
-      return ("%s: a file of another kind (%s), which brink does not read: export it to ONNX (torch.onnx.export, tf2onnx), or answer from a " ..
-        "program: --model predict.py, see `brink worker-helper`"):format(x, made_by)
+      return ("%s: no model by its name but %s: export it to ONNX (torch.onnx.export, tf2onnx), or answer from a program, NAME.py: see " ..
+        "`brink worker-helper`"):format(x, made_by)
     end
     return ("%s: no model by its name: NAME.onnx, a program NAME.py that predicts, or a table with onnx, process, command or server expected"):format(x)
   end
