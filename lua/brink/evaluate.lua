@@ -167,9 +167,9 @@ function M.run(spec, data, opts)
     local s = data[k]
     bar:add()
     if r.failure then
-      out.failures[#out.failures + 1] = { path = s.path, reason = r.failure }
+      out.failures[#out.failures + 1] = { path = s.path, reason = shown.reason(s.path, r.failure) }
       if opts.max_failures and #out.failures > opts.max_failures then
-        error(("evaluate: %s, at most %d allowed; the last: %s: %s"):format(shown.count(#out.failures, "failure"), opts.max_failures, s.path, r.failure), 0)
+        error(("evaluate: %s, at most %d allowed; the last: %s: %s"):format(shown.count(#out.failures, "failure"), opts.max_failures, s.path, shown.reason(s.path, r.failure)), 0)
       end
       return
     end

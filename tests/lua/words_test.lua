@@ -123,6 +123,13 @@ t.test("a progress line never wraps, and loses the least important first", funct
   t.eq(progress.line({ what = "pictures", count = 5, total = 4 }, 1, 31), "5 of 4 pictures, 5/s, 0 s left", "more than was thought")
 end)
 
+t.test("a file that cannot be opened is named once", function()
+  local data = pictures("gone", 2)
+  os.execute(("ln -sf nowhere %s/gone.png"):format(data))
+  local _, out = run("eval", data, "--labels", "folder", "-q")
+  has(out, ("1 failure:\n  %s/gone.png: cannot open it"):format(data))
+end)
+
 t.test("a model file of another kind is told what to do", function()
   local code, _, err = run("eval", pictures("two", 2), "--model", "net.pt")
   t.eq(code, 2)
