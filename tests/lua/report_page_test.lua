@@ -72,6 +72,15 @@ t.test("every picture has words, what scrolls can be reached by key, links lead 
   end
 end)
 
+t.test("ten thousand bad files do not bury the page", function()
+  local report = sample_report "a"
+  for k = 1, 10000 do report.failures[k] = { ("%05d.png"):format(k), "truncated" } end
+  local text = page.render(report)
+  t.has(text, "00300.png")
+  t.ok(not text:find("00301.png", 1, true))
+  t.has(text, "and 9700 more")
+end)
+
 t.test("a stretch measured on few pictures is thin, the rest is not", function()
   local report = sample_report "a"
   local text = page.render(report)

@@ -130,12 +130,15 @@ local function overview(report)
   return table.concat(out, "\n")
 end
 
+local MOST = 300 -- entries of a list on the page; all of them are in the analysis
+
 local function pairs_table(title, head, list)
   if #list == 0 then return "" end
   local out = {}
-  for k, p in ipairs(list) do
-    out[k] = html.fill("<tr><td><code>{{a}}</code></td><td>{{b}}</td></tr>", { a = p[1], b = p[2] })
+  for k = 1, math.min(#list, MOST) do
+    out[k] = html.fill("<tr><td><code>{{a}}</code></td><td>{{b}}</td></tr>", { a = list[k][1], b = list[k][2] })
   end
+  if #list > MOST then out[#out + 1] = html.fill("<tr><td>and {{n}} more</td><td>all are in the analysis, the JSON file</td></tr>", { n = #list - MOST }) end
   return html.fill("<h2>{{title}}</h2><div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th>{{h1}}</th><th>{{h2}}</th></tr></thead><tbody>{{{rows}}}</tbody></table></div>",
     { title = title, h1 = head[1], h2 = head[2], rows = table.concat(out) })
 end

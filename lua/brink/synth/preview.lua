@@ -11,6 +11,7 @@ local summary_module = require "brink.synth.summary"
 local M = {}
 
 local CARDS, SIDE = 24, 300 -- pairs on the page; longer side of a picture in pixels
+local MOST = 300            -- files named on the page
 
 local STYLE = [[
 .cards { display:grid; grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr)); gap:16px; align-items:start; }
@@ -137,7 +138,8 @@ function M.page(dir, summary)
   for k, r in ipairs(summary.rejected) do
     rejected[k], rejections = { r.reason, r.count }, rejections + r.count
   end
-  for k, f in ipairs(summary.failed) do failed[k] = { f.path, f.reason } end
+  for k = 1, math.min(MOST, #summary.failed) do failed[k] = { summary.failed[k].path, summary.failed[k].reason } end
+  if #summary.failed > MOST then failed[#failed + 1] = { ("and %d more"):format(#summary.failed - MOST), "all are in summary.json" } end
   for k, n in ipairs(settings.notes or {}) do notes[k] = { k, n } end
   local facts = { fact(summary.pictures, "pictures"), fact(summary.sources, "sources"), fact(settings.realism and ("%g"):format(settings.realism) or "", "realism"),
     fact(rejections, "rejected and redrawn"), fact(#summary.skipped, "draws skipped") }
