@@ -65,7 +65,7 @@ local function verdict(side)
   if b.never == "both" then out[1] = "Neither breaks."
   elseif b.never then out[1] = ("Only model %s breaks, at %.2f."):format(b.never == "a" and "b" or "a", b.never == "a" and b.b or b.a)
   else out[1] = ("Model a breaks at %.2f, model b at %.2f."):format(b.a, b.b) end
-  out[2] = side.better and ("Model %s holds out longer."):format(side.better) or "No difference is shown."
+  out[2] = not side.better and "No difference is shown." or ("Model %s %s."):format(side.better, b.never == "both" and "errs less" or "holds out longer")
   for _, c in ipairs(side.crossovers) do out[#out + 1] = ("Model %s errs less up to intensity %.2f, model %s beyond."):format(c.before, c.i, c.after) end
   return table.concat(out, " ")
 end
