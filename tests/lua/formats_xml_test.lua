@@ -33,6 +33,19 @@ t.test("voc: 255 does not count: the metrics leave it out, a new border has it",
   t.eq({ moved.segmentation:pixel(3, 3) }, { 0 })
 end)
 
+t.test("voc: splits name pictures, with blanks in the names or a number behind them", function()
+  local dir = fresh()
+  for _, name in ipairs { "a b", "c" } do
+    draw(dir .. "/JPEGImages/" .. name .. ".png", 63, 47)
+    save(dir .. "/Annotations/" .. name .. ".xml", VOC)
+  end
+  save(dir .. "/ImageSets/Main/train.txt", "a b\r\nc  1\n\n../x\n")
+  save(dir .. "/ImageSets/Main/val.txt", "c -1\n")
+  local set = assert(dataset(dir))
+  t.eq({ #set, set[1].name, set[2].name, set[3].name, #set.failures }, { 3, "a b.png", "c.png", "c.png", 1 })
+  t.ok(set.failures[1].reason:find("train.txt:4:", 1, true))
+end)
+
 t.test("voc: 254 masks of instances and no more", function()
   local function set(n)
     local label = { kind = "shapes", width = 20, height = 20, shapes = {}, segmentation = core.image.new(20, 20, 1, "u8", 1) }

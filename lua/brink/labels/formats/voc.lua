@@ -226,13 +226,19 @@ local function classes(self)
   return common.sorted(seen)
 end
 
-local function split_stems(root, split)
-  local text = core.file.read(root .. "/ImageSets/Main/" .. split .. ".txt", 1 << 30)
+-- The stems a split names, a line each; "stem 1" of the lists per class too. report: gets names that cannot be followed.
+local function split_stems(root, split, report)
+  local path = root .. "/ImageSets/Main/" .. split .. ".txt"
+  local text = core.file.read(path, 1 << 30)
   if not text then return nil end
-  local list = {}
-  for line in text:gmatch "[^\r\n]+" do
-    local stem = line:match "^(%S+)%s*$"
-    if stem and not common.refusal(stem) then list[#list + 1] = stem end
+  local list, number = {}, 0
+  for line in (text .. "\n"):gmatch "(.-)\r?\n" do
+    number = number + 1
+    local stem = line:match "^%s*(.-)%s*$"
+    stem = stem:match "^(%S+)%s+%-?[01]$" or stem
+    local why = stem ~= "" and common.refusal(stem)
+    if why then report:fail(path, ("%s:%d: %s: %s"):format(path, number, common.show(stem), why))
+    elseif stem ~= "" then list[#list + 1] = stem end
   end
   return list
 end
@@ -253,16 +259,17 @@ function M.open(path, opts)
   if info.type == "file" and common.base(root) == "Annotations" then root = common.folder(root) end
   local label_meta = { void = common.is_dir(root .. "/SegmentationClass") and VOID or nil }
   local meta = { format = "voc", label = label_meta, voc = { one_based = opts.one_based or nil } }
-  local function part(stems, split)
-    local report = common.report()
+  local function part(stems, split, report)
+    report = report or common.report()
     return setmetatable({ stems = stems, count = #stems, split = split, root = root, xml = xml, report = report, classes = classes,
       one_based = opts.one_based, label_meta = label_meta, meta = meta }, Index)
   end
   if info.type == "file" then return part { common.stem(common.base(path)) } end
   local parts = {}
   for _, split in ipairs(opts.split and { opts.split } or { "train", "val", "test" }) do
-    local stems = split_stems(root, split)
-    if stems then parts[#parts + 1] = part(stems, split) end
+    local report = common.report()
+    local stems = split_stems(root, split, report)
+    if stems then parts[#parts + 1] = part(stems, split, report) end
   end
   if opts.split and #parts == 0 then return nil, ("%s: no ImageSets/Main/%s.txt"):format(path, opts.split), "unsupported" end
   if #parts == 0 then return part(all_stems(root, xml)) end
