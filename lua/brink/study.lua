@@ -196,6 +196,18 @@ local function bound_text(found, x, lo, hi, open)
   return ("%.3f (%.2f..%s)"):format(x, lo, open and "1+" or ("%.2f"):format(hi))
 end
 
+-- From so many pictures on, and when this share of them gets one answer, the model probably does not see them as it should.
+local ONE_ANSWER = { pictures = 10, share = 0.8 }
+
+--- A sentence when nearly all untouched pictures get the same answer and nothing says that it is right; else nil. Wrong
+-- preprocessing is no error anywhere, it only looks like this.
+function Study:one_answer()
+  local a = self.analysis
+  local c = a.commonest
+  if not c or a.set_size < ONE_ANSWER.pictures or c.n < ONE_ANSWER.share * a.set_size then return nil end
+  return ("%d of %d untouched pictures get the same answer, %s: are they prepared as the model expects?"):format(c.n, a.set_size, shown.text(c.answer))
+end
+
 --- A table of all sides, most fragile first, as text.
 function Study:summary()
   local a = self.analysis
@@ -204,6 +216,7 @@ function Study:summary()
   if a.baseline > 1 - a.settings.break_at then
     out[1] = out[1] .. "\nthe untouched pictures are judged wrong so often that a break cannot be seen"
   end
+  out[#out + 1] = self:one_answer()
   out[#out + 1] = ("%-24s %-22s %-22s %s"):format("augmentation", "onset (95 %)", "break (95 %)", "notes")
   for _, c in ipairs(self:fragility()) do
     local b, notes = c.bounds, {}

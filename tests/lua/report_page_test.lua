@@ -2,6 +2,7 @@
 local t = require "check"
 local page = require "brink.report.page"
 local html = require "brink.report.html"
+local svg = require "brink.report.svg"
 local core = require "brink.core"
 
 local pixel = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
@@ -87,6 +88,21 @@ t.test("a stretch measured on few pictures is thin, the rest is not", function()
   t.ok(text:find('class="line few"', 1, true) and text:find('class="line"', 1, true))
   for _, p in ipairs(report.rows[1].curve) do p.inferred = false end
   t.ok(not page.render(report):find('class="line few"', 1, true))
+end)
+
+t.test("where two pictures of many were asked the line keeps to the band, the dot does not", function()
+  local function curve(few) return svg.curve({ { i = 0, rise = 0 }, { i = 0.5, rise = 0.5, lo = 0, hi = 0.25, n = 2, inferred = few }, { i = 1, rise = 0.1 } }, { title = "t" }) end
+  local few, all = curve(true), curve(false)
+  local dot = 'cx="295" cy="' -- half way across
+  t.eq(few:match(dot .. '([%d.]+)"'), all:match(dot .. '([%d.]+)"'))
+  t.ok(tonumber(few:match 'L295 ([%d.]+)[^"]*" class="line few"') > tonumber(all:match 'L295 ([%d.]+)[^"]*" class="line"'))
+end)
+
+t.test("a warning stands at the top, escaped; without one there is none", function()
+  local report = sample_report "a"
+  t.ok(not page.render(report):find('class="warning"', 1, true))
+  report.warning = "all <b>"
+  t.has(page.render(report), '<p class="warning">all &lt;b&gt;</p>')
 end)
 
 t.test("an answer that is right needs no second name; the whole hash is there", function()

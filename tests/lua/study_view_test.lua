@@ -139,6 +139,23 @@ t.test("a folder: bytewise order, classes, hidden and other files passed over, b
   t.eq(bad, { "a/bad.jpg", "a/empty.png" })
 end)
 
+t.test("one answer for nearly all untouched pictures is said, where nothing says that it is right", function()
+  local dir = photos(10)
+  local function study(answer, labels)
+    local aug = brink.augmenter { predict = answer, augmentations = { "Hue" }, labels = labels }
+    return aug:search(assert(brink.dataset(dir, { labels = labels })), { progress = false, strategy = "grid", step = 0.5 })
+  end
+  local function one() return "cat" end
+  local s = study(one, false)
+  t.eq(s.analysis.commonest, { answer = "cat", n = 10 })
+  t.has(s:summary(), "10 of 10 untouched pictures get the same answer, cat")
+  t.ok(s:report(fresh "d"))
+  t.eq(study(one, "folder"):one_answer(), nil)
+  local function upto(n) return function(_, sample) return tonumber(sample.relative:match "(%d+)%.png$") <= n and "cat" or "fox" end end
+  t.eq(study(upto(7), false):one_answer(), nil)
+  t.has(study(upto(8), false):summary(), "8 of 10")
+end)
+
 t.test("the fingerprint follows content and labels, not the place", function()
   local dir = photos(4)
   local one = brink.dataset(dir, { labels = "folder" }).fingerprint

@@ -212,7 +212,7 @@ local function model_of(study)
   local agree = analysis.settings.label_free and "Errors are measured against the model's own answer on the untouched picture"
     or ("The model is wrong on %.1f %% of the untouched pictures"):format(analysis.baseline * 100)
   return {
-    title = "Where the model breaks",
+    title = "Where the model breaks", warning = study:one_answer(),
     lead = ("%s; below is how much worse it gets as each effect grows. %s"):format(agree, tally(rows)),
     facts = { { "pictures", thousands(analysis.set_size) }, { "baseline error", ("%.1f %%"):format(analysis.baseline * 100) },
       { "predictions", thousands(analysis.predictions) }, { "most fragile", worst and worst.name .. (worst.side ~= "" and " " .. worst.side or "") or "none" } },

@@ -148,7 +148,7 @@ local PAGE = [[<!DOCTYPE html>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>{{title}}</title>
 <style>{{{style}}}</style></head><body>
-<header><h1>{{title}}</h1><p class="soft">{{lead}}</p>
+<header><h1>{{title}}</h1><p class="soft">{{lead}}</p>{{{warning}}}
 <ul class="facts">{{{facts}}}</ul></header>
 <main>
 <h2 id="overview">Where it breaks</h2>
@@ -168,7 +168,7 @@ the thin line is the break's 95 % interval. Sorted by fragility; the axis is int
 
 local FOOT = [[<p>How to read a curve: the line is the mean rise of the error over the baseline, measured on the same images; the shaded band is its 95 % interval.
 <b>Onset</b> is where the rise first exceeds {{onset}}, <b>break</b> where it first exceeds {{brk}}; their own 95 % intervals are shaded.
-Small grey dots and thin lines were measured on few of the images only; where the curve rises, their band is bounded by that of their neighbours.
+Small grey dots and thin lines were measured on few of the images only; where the curve rises, their band is bounded by that of their neighbours, and the line keeps to it.
 The <b>first failure</b> is a picture that fails at the lowest intensity at which any does, the <b>last success</b> one that is still answered well at the highest intensity up to the break. A curve says what happens to these images, one effect at a time; it cannot speak for other data or for effects together.</p>
 <p>Made by brink. The pictures are the very pixels that were tested; the short code under each begins their hash.</p>]]
 
@@ -185,7 +185,7 @@ function M.render(report)
   local articles = {}
   for k, row in ipairs(report.rows) do articles[k] = article(row, report) end
   return html.fill(PAGE, {
-    title = report.title, lead = report.lead, style = require "brink.report.style", facts = facts(report), overview = overview(report),
+    title = report.title, lead = report.lead, warning = report.warning and html.fill('<p class="warning">{{text}}</p>', { text = report.warning }) or "", style = require "brink.report.style", facts = facts(report), overview = overview(report),
     articles = table.concat(articles, "\n"), failures = pairs_table("Files that were left out", { "file", "reason" }, report.failures),
     settings = pairs_table("Settings", { "name", "value" }, report.settings),
     foot = html.fill(FOOT, { onset = percent(report.settings_used.onset), brk = percent(report.settings_used.break_at) }),

@@ -15,6 +15,7 @@ p { margin:6px 0; max-width:90ch; }
 :focus-visible { outline:2px solid var(--accent); outline-offset:2px; }
 a { color:var(--accent); text-decoration:none; } a:hover { text-decoration:underline; }
 .soft { color:var(--soft); } .small { font-size:13px; } .num { font-variant-numeric:tabular-nums; }
+.warning { border-left:4px solid var(--doubt); padding:4px 0 4px 12px; margin:14px 0 0; }
 .facts { display:flex; flex-wrap:wrap; gap:12px; margin:22px 0 0; padding:0; list-style:none; }
 .facts li { background:var(--card); border:1px solid var(--line); border-radius:10px; padding:10px 16px; min-width:130px; }
 .facts b { display:block; font-size:22px; overflow-wrap:anywhere; font-variant-numeric:tabular-nums; }

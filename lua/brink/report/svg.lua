@@ -93,7 +93,9 @@ function M.curve(curve, opts)
   local band, middle = {}, {}
   for _, p in ipairs(curve) do
     if p.hi then band[#band + 1] = { X(p.i), Y(p.hi) } end
-    middle[#middle + 1] = { X(p.i), Y(p.rise) }
+    -- two pictures of many can be far from the mean of all
+    local kept = p.inferred and p.lo and math.max(p.lo, math.min(p.rise, p.hi)) or p.rise
+    middle[#middle + 1] = { X(p.i), Y(kept) }
   end
   for k = #curve, 1, -1 do
     if curve[k].lo then band[#band + 1] = { X(curve[k].i), Y(curve[k].lo) } end

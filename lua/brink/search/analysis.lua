@@ -104,6 +104,15 @@ local function classes_of(run)
   return members, names
 end
 
+-- The class that most untouched pictures get.
+local function commonest_of(members, names)
+  local most
+  for _, name in ipairs(names) do
+    if not most or #members[name] > most.n then most = { answer = name, n = #members[name] } end
+  end
+  return most
+end
+
 -- What a report needs to show the very pixels: result in the store, and what they are made from.
 local function picture(run, axis, position, k)
   local entry, t = run.valid[k], axis.ticks[position]
@@ -168,7 +177,7 @@ function M.of(run, identity)
     baseline = base, classes = class_names, failures = failures_of(run), identity = identity,
     settings = { step = run.opts.step, onset = run.opts.onset, break_at = run.opts.break_at, strategy = run.opts.strategy_name, seed = run.opts.seed,
       label_free = run.label_free, confidence = 0.95 },
-    version = core.plan.result_version, predictions = #run.valid,
+    version = core.plan.result_version, predictions = #run.valid, commonest = run.label_free and members and commonest_of(members, class_names) or nil,
   }
   for k = 1, first.tick_count do out.steps[k] = first:intensity(k * first.fine) end
   for _, axis in ipairs(run.axes) do
