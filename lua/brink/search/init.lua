@@ -125,7 +125,7 @@ local function identity_of(run)
     diff = run.diff_identity,
     rows = ("%d rows %s"):format(#kinds, core.file.hash_text(table.concat(kinds, "\n"))),
     seed = tostring(o.seed),
-    options = ("step %.10g, onset %.10g, break %.10g, strategy %s"):format(o.step, o.onset, o.break_at,
+    options = ("step %.10g, onset %.10g, break %.10g, %s"):format(o.step, o.onset, o.break_at,
       o.strategy_name == "own" and "own " .. identity.of(o.strategy) or o.strategy_name .. (o.strategy.version and " " .. o.strategy.version or "")),
     version = tostring(core.plan.result_version or 0),
   }
