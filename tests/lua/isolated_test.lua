@@ -121,10 +121,10 @@ t.test("a runtime that crashes is a failure of the pictures it had, and another 
     end
     while calm do
       core.async.sleep(0.05)
-      if slow.session:stats().busy > 0 then signal("SEGV", children()) end
+      if slow.session:stats().busy > 0 then signal("KILL", children()) -- not SEGV: a sanitizer answers that itself end
     end
   end, { inflight = 2 })
-  t.ok(tostring(out[1]):find("isolated ONNX Runtime: worker ended .* killed by signal 11"), out[1])
+  t.ok(tostring(out[1]):find("isolated ONNX Runtime: worker ended .* killed by signal 9"), out[1])
   t.eq({ slow:predict(picture(0)) }, { { 0.0, 0.0, 0.0 } })
   signal("KILL", children()) -- while it has nothing to do
   t.eq({ slow:predict(picture(0)) }, { { 0.0, 0.0, 0.0 } })
