@@ -121,7 +121,7 @@ t.test("a runtime that crashes is a failure of the pictures it had, and another 
     end
     while calm do
       core.async.sleep(0.05)
-      if slow.session:stats().busy > 0 then signal("KILL", children()) -- not SEGV: a sanitizer answers that itself end
+      if slow.session:stats().busy > 0 then signal("KILL", children()) end -- SEGV a sanitizer answers itself
     end
   end, { inflight = 2 })
   t.ok(tostring(out[1]):find("isolated ONNX Runtime: worker ended .* killed by signal 9"), out[1])
