@@ -10,114 +10,8 @@
 
 #include "base/cpu.h"
 #include "base/fmath.h"
+#include "prim/planes.h"
 #include "prim/point.h"
-
-enum { STRIP = 512 };
-
-/* 32: the frames that a sanitizer keeps for itself are aligned no better. */
-typedef struct Bytes {
-  _Alignas(32) uint8_t r[STRIP], g[STRIP], b[STRIP];
-} Bytes;
-
-typedef struct Floats {
-  _Alignas(32) float r[STRIP], g[STRIP], b[STRIP];
-} Floats;
-
-/* --- apart and together --- */
-
-#if defined(__x86_64__) && defined(BRINK_CLONES)
-#include <immintrin.h>
-#define WIDE __attribute__((target("avx2")))
-
-/* Shuffles; N: nowhere. APART[k][j]: byte i of channel k is byte 3 i + k of three vectors; where in the j-th.
- * TOGETHER[j][k]: byte i of the j-th vector is byte (16 j + i) / 3 of channel (16 j + i) % 3; where in channel k. */
-enum { N = 0x80 };
-_Alignas(16) static const uint8_t APART[3][3][16] = {
-    {{0, 3, 6, 9, 12, 15, N, N, N, N, N, N, N, N, N, N},
-     {N, N, N, N, N, N, 2, 5, 8, 11, 14, N, N, N, N, N},
-     {N, N, N, N, N, N, N, N, N, N, N, 1, 4, 7, 10, 13}},
-    {{1, 4, 7, 10, 13, N, N, N, N, N, N, N, N, N, N, N},
-     {N, N, N, N, N, 0, 3, 6, 9, 12, 15, N, N, N, N, N},
-     {N, N, N, N, N, N, N, N, N, N, N, 2, 5, 8, 11, 14}},
-    {{2, 5, 8, 11, 14, N, N, N, N, N, N, N, N, N, N, N},
-     {N, N, N, N, N, 1, 4, 7, 10, 13, N, N, N, N, N, N},
-     {N, N, N, N, N, N, N, N, N, N, 0, 3, 6, 9, 12, 15}}};
-_Alignas(16) static const uint8_t TOGETHER[3][3][16] = {
-    {{0, N, N, 1, N, N, 2, N, N, 3, N, N, 4, N, N, 5},
-     {N, 0, N, N, 1, N, N, 2, N, N, 3, N, N, 4, N, N},
-     {N, N, 0, N, N, 1, N, N, 2, N, N, 3, N, N, 4, N}},
-    {{N, N, 6, N, N, 7, N, N, 8, N, N, 9, N, N, 10, N},
-     {5, N, N, 6, N, N, 7, N, N, 8, N, N, 9, N, N, 10},
-     {N, 5, N, N, 6, N, N, 7, N, N, 8, N, N, 9, N, N}},
-    {{N, 11, N, N, 12, N, N, 13, N, N, 14, N, N, 15, N, N},
-     {N, N, 11, N, N, 12, N, N, 13, N, N, 14, N, N, 15, N},
-     {10, N, N, 11, N, N, 12, N, N, 13, N, N, 14, N, N, 15}}};
-
-WIDE static inline void load_masks(__m128i mask[3][3], const uint8_t from[3][3][16]) {
-  for (int i = 0; i < 9; i++) mask[i / 3][i % 3] = _mm_load_si128((const __m128i *)(const void *)from[i / 3][i % 3]);
-}
-
-WIDE static inline __m128i gather(const __m128i mask[3], __m128i a, __m128i b, __m128i c) {
-  return _mm_or_si128(_mm_or_si128(_mm_shuffle_epi8(a, mask[0]), _mm_shuffle_epi8(b, mask[1])), _mm_shuffle_epi8(c, mask[2]));
-}
-
-/* Three streams of 16 from three vectors, or the other way round. Returns the pixels done. */
-WIDE static int apart_wide(Bytes *s, const uint8_t *src, int n) {
-  __m128i mask[3][3];
-  int i = 0;
-  load_masks(mask, APART);
-  for (; i + 16 <= n; i += 16, src += 48) {
-    const __m128i *from = (const __m128i *)(const void *)src;
-    __m128i a = _mm_loadu_si128(from), b = _mm_loadu_si128(from + 1), c = _mm_loadu_si128(from + 2);
-    _mm_store_si128((__m128i *)(void *)(s->r + i), gather(mask[0], a, b, c));
-    _mm_store_si128((__m128i *)(void *)(s->g + i), gather(mask[1], a, b, c));
-    _mm_store_si128((__m128i *)(void *)(s->b + i), gather(mask[2], a, b, c));
-  }
-  return i;
-}
-
-WIDE static int together_wide(const Bytes *s, uint8_t *dst, int n) {
-  __m128i mask[3][3];
-  int i = 0;
-  load_masks(mask, TOGETHER);
-  for (; i + 16 <= n; i += 16, dst += 48) {
-    __m128i *to = (__m128i *)(void *)dst;
-    __m128i r = _mm_load_si128((const __m128i *)(const void *)(s->r + i));
-    __m128i g = _mm_load_si128((const __m128i *)(const void *)(s->g + i));
-    __m128i b = _mm_load_si128((const __m128i *)(const void *)(s->b + i));
-    for (int j = 0; j < 3; j++) _mm_storeu_si128(to + j, gather(mask[j], r, g, b));
-  }
-  return i;
-}
-
-static bool wide(void) { return __builtin_cpu_supports("avx2"); }
-#else
-static int apart_wide(Bytes *s, const uint8_t *src, int n) { (void)s, (void)src, (void)n; return 0; }
-static int together_wide(const Bytes *s, uint8_t *dst, int n) { (void)s, (void)dst, (void)n; return 0; }
-static bool wide(void) { return false; }
-#endif
-
-KERNEL static void split_u8(Bytes *s, const uint8_t *src, int c, int n) {
-  int i = c == 3 && wide() ? apart_wide(s, src, n) : 0;
-  if (c == 3) {
-    for (; i < n; i++) s->r[i] = src[3 * i], s->g[i] = src[3 * i + 1], s->b[i] = src[3 * i + 2];
-  } else {
-    for (; i < n; i++) s->r[i] = src[4 * i], s->g[i] = src[4 * i + 1], s->b[i] = src[4 * i + 2];
-  }
-}
-
-/* Alpha comes from src, which may be dst. */
-KERNEL static void join_u8(const Bytes *s, const uint8_t *src, uint8_t *dst, int c, int n) {
-  int i = c == 3 && wide() ? together_wide(s, dst, n) : 0;
-  if (c == 3) {
-    for (; i < n; i++) dst[3 * i] = s->r[i], dst[3 * i + 1] = s->g[i], dst[3 * i + 2] = s->b[i];
-  } else {
-    for (; i < n; i++) {
-      uint8_t a = src[4 * i + 3];
-      dst[4 * i] = s->r[i], dst[4 * i + 1] = s->g[i], dst[4 * i + 2] = s->b[i], dst[4 * i + 3] = a;
-    }
-  }
-}
 
 static void split_f32(Floats *s, const float *src, int c, int n) {
   for (int i = 0; i < n; i++, src += c) s->r[i] = src[0], s->g[i] = src[1], s->b[i] = src[2];
@@ -143,9 +37,9 @@ static void run(const Point *p, BytesFn *bytes, FloatsFn *floats, const uint8_t 
       const uint8_t *from = src + (size_t)x * pixel;
       uint8_t *to = dst + (size_t)x * pixel;
       if (p->type == IMAGE_U8) {
-        split_u8(&s.bytes, from, p->c, n);
+        planes_split(&s.bytes, from, p->c, n);
         bytes(&s.bytes, n, p->f);
-        join_u8(&s.bytes, from, to, p->c, n);
+        planes_join(&s.bytes, from, to, p->c, n);
       } else {
         split_f32(&s.floats, (const float *)(const void *)from, p->c, n);
         floats(&s.floats, n, p->f);
@@ -154,8 +48,8 @@ static void run(const Point *p, BytesFn *bytes, FloatsFn *floats, const uint8_t 
     }
 }
 
-/* NAME_pixel(Rgb, f) -> Rgb over strips of bytes and of floats, and NAME_rows from them. */
-#define PIXELS(name)                                                                                                \
+/* NAME_pixel(Rgb, f) -> Rgb over strips of bytes and of floats. */
+#define KERNELS(name)                                                                                               \
   KERNEL static void name##_bytes(Bytes *s, int n, const float *params) {                                           \
     float f[12];                                                                                                    \
     memcpy(f, params, sizeof f);                                                                                    \
@@ -171,7 +65,11 @@ static void run(const Point *p, BytesFn *bytes, FloatsFn *floats, const uint8_t 
       Rgb out = name##_pixel((Rgb){s->r[i], s->g[i], s->b[i]}, f);                                                  \
       s->r[i] = out.r, s->g[i] = out.g, s->b[i] = out.b;                                                            \
     }                                                                                                               \
-  }                                                                                                                 \
+  }
+
+/* The same, and NAME_rows from them. */
+#define PIXELS(name)                                                                                                \
+  KERNELS(name)                                                                                                     \
   static void name##_rows(const Point *p, const uint8_t *src, size_t src_stride, uint8_t *dst, size_t dst_stride,   \
                           int y0, int y1) {                                                                         \
     run(p, name##_bytes, name##_floats, src, src_stride, dst, dst_stride, y0, y1);                                  \
@@ -245,12 +143,20 @@ static inline Rgb value_pixel(Rgb p, const float *f) {
 }
 PIXELS(value)
 
-/* f: three rows of four */
+/* f: three rows of four. Bytes take the integers of planes.c where they fit. */
 static inline Rgb matrix_pixel(Rgb p, const float *f) {
   return (Rgb){p.r * f[0] + p.g * f[1] + p.b * f[2] + f[3], p.r * f[4] + p.g * f[5] + p.b * f[6] + f[7],
                p.r * f[8] + p.g * f[9] + p.b * f[10] + f[11]};
 }
-PIXELS(matrix)
+KERNELS(matrix)
+
+static void weigh_bytes(Bytes *s, int n, const float *f) {
+  if (!planes_weigh(s, n, f)) matrix_bytes(s, n, f);
+}
+
+static void weigh_rows(const Point *p, const uint8_t *src, size_t src_stride, uint8_t *dst, size_t dst_stride, int y0, int y1) {
+  run(p, weigh_bytes, matrix_floats, src, src_stride, dst, dst_stride, y0, y1);
+}
 
 /* f: own weight and luma's weight */
 static inline Rgb blend_pixel(Rgb p, const float *f) {
@@ -259,16 +165,8 @@ static inline Rgb blend_pixel(Rgb p, const float *f) {
 }
 PIXELS(blend)
 
-/* Luma alone, once for all three channels. */
-KERNEL static void grey_bytes(Bytes *s, int n, const float *f) {
-  (void)f;
-  for (int i = 0; i < n; i++) s->r[i] = byte_of(s->r[i] * LUMA_R + s->g[i] * LUMA_G + s->b[i] * LUMA_B);
-  memcpy(s->g, s->r, (size_t)n);
-  memcpy(s->b, s->r, (size_t)n);
-}
-
 static void grey_rows(const Point *p, const uint8_t *src, size_t src_stride, uint8_t *dst, size_t dst_stride, int y0, int y1) {
-  run(p, grey_bytes, blend_floats, src, src_stride, dst, dst_stride, y0, y1);
+  run(p, planes_grey, blend_floats, src, src_stride, dst, dst_stride, y0, y1);
 }
 
 /* --- what a step means for an image --- */
@@ -370,7 +268,7 @@ static bool matrix_point(const Step *s, const Image *in, Point *p, Err *err) {
     return grey_affine(p, gain, offset * full(p));
   }
   for (int i = 0; i < 12; i++) p->f[i] = i % 4 == 3 ? m[i] * full(p) : m[i];
-  p->rows = matrix_rows;
+  p->rows = weigh_rows;
   return true;
 }
 
@@ -380,7 +278,7 @@ static bool shuffle_point(const Step *s, const Image *in, Point *p, Err *err) {
   (void)in;
   const char *order = ORDERS[(int)s->num[0]];
   for (int i = 0; i < 3; i++) p->f[4 * i + (order[i] == 'r' ? 0 : order[i] == 'g' ? 1 : 2)] = 1.0f;
-  if (coloured(p) && s->num[0] != 0) p->rows = matrix_rows;
+  if (coloured(p) && s->num[0] != 0) p->rows = weigh_rows;
   return refuse_spectral(s, p, err);
 }
 

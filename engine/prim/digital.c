@@ -11,16 +11,29 @@
 
 /* jpeg { quality, chroma_420 } */
 
+/* n of every `step` samples to n of every `to_step`: a whole pixel at once where the compiler knows both. */
+static inline __attribute__((always_inline)) void copy_n(uint8_t *to, size_t to_step, const uint8_t *from, size_t step, int w, size_t n) {
+  for (int x = 0; x < w; x++, to += to_step, from += step)
+    for (size_t k = 0; k < n; k++) to[k] = from[k];
+}
+
+static void copy_some(uint8_t *to, size_t to_step, const uint8_t *from, size_t step, int w, size_t n) {
+  if (n == 3 && step == 4) copy_n(to, 3, from, 4, w, 3);
+  else if (n == 3 && step == 3) copy_n(to, 4, from, 3, w, 3);
+  else copy_n(to, to_step, from, step, w, n);
+}
+
 /* Channels first .. first + n - 1 as u8. */
 static Image *planes_take(const Image *in, int first, int n, Err *err) {
   Image *out = image_new(in->w, in->h, n, IMAGE_U8, false, err);
-  if (!out) return NULL;
-  for (int y = 0; y < in->h; y++) {
+  for (int y = 0; out && y < in->h; y++) {
     uint8_t *to = image_row(out, y);
-    const uint8_t *u = image_row(in, y) + first;
     const float *f = image_row_f(in, y) + first;
-    for (int x = 0; x < in->w; x++, to += n)
-      for (int k = 0; k < n; k++) to[k] = in->type == IMAGE_U8 ? u[x * in->c + k] : sample_u8(f[(size_t)x * (size_t)in->c + (size_t)k] * 255.0f);
+    if (in->type == IMAGE_U8)
+      copy_some(to, (size_t)n, image_row(in, y) + first, (size_t)in->c, in->w, (size_t)n);
+    else
+      for (int x = 0; x < in->w; x++, to += n, f += in->c)
+        for (int k = 0; k < n; k++) to[k] = sample_u8(f[k] * 255.0f);
   }
   return out;
 }
@@ -28,22 +41,18 @@ static Image *planes_take(const Image *in, int first, int n, Err *err) {
 static void planes_put(Image *out, int first, const Image *from) {
   for (int y = 0; y < out->h; y++) {
     const uint8_t *v = image_row(from, y);
-    uint8_t *u = image_row(out, y) + first;
     float *f = image_row_f(out, y) + first;
-    for (int x = 0; x < out->w; x++, v += from->c)
-      for (int k = 0; k < from->c; k++) {
-        size_t at = (size_t)x * (size_t)out->c + (size_t)k;
-        if (out->type == IMAGE_U8)
-          u[at] = v[k];
-        else
-          f[at] = (float)v[k] * (1.0f / 255.0f);
-      }
+    if (out->type == IMAGE_U8)
+      copy_some(image_row(out, y) + first, (size_t)out->c, v, (size_t)from->c, out->w, (size_t)from->c);
+    else
+      for (int x = 0; x < out->w; x++, v += from->c, f += out->c)
+        for (int k = 0; k < from->c; k++) f[k] = (float)v[k] * (1.0f / 255.0f);
   }
 }
 
 /* Encode and decode in memory. */
-static Image *recompress(const Image *in, int quality, bool chroma_420, Err *err) {
-  const EncodeOptions how = {.format = "jpeg", .quality = quality, .chroma_420 = chroma_420, .level = -1};
+static Image *recompress(const Image *in, const Step *s, Err *err) {
+  const EncodeOptions how = {.format = "jpeg", .quality = (int)(s->num[0] + 0.5), .chroma_420 = s->num[1] != 0, .level = -1};
   const CodecLimits limits = {.pixels = UINT64_MAX, .side = IMAGE_SIDE_MAX, .scan_pixels = UINT64_MAX, .scans = 500, .bytes = UINT64_MAX};
   const DecodeOptions back = {.limits = &limits};
   Image *out = NULL;
@@ -58,19 +67,21 @@ static Image *recompress(const Image *in, int quality, bool chroma_420, Err *err
   return out;
 }
 
+/* Channels first .. first + n - 1 of out through the codec. */
+static bool recompress_planes(Image *out, int first, int n, const Step *s, Err *err) {
+  Image *part = planes_take(out, first, n, err), *back = part ? recompress(part, s, err) : NULL;
+  if (back) planes_put(out, first, back);
+  image_unref(part);
+  image_unref(back);
+  return back != NULL;
+}
+
 static Image *jpeg_apply(const Step *s, const Image *in, Err *err) {
-  int colours = image_colours(in), n = colours == 3 ? 3 : 1; /* other counts: each channel as a grey picture */
+  const int colours = image_colours(in), n = colours == 3 ? 3 : 1; /* other counts: each channel as a grey picture */
+  if (in->type == IMAGE_U8 && in->c == n) return recompress(in, s, err);
   Image *out = image_copy(in, err);
-  for (int first = 0; out && first < colours; first += n) {
-    Image *part = planes_take(in, first, n, err);
-    Image *back = part ? recompress(part, (int)(s->num[0] + 0.5), s->num[1] != 0, err) : NULL;
-    if (back)
-      planes_put(out, first, back);
-    else
-      image_unref(out), out = NULL;
-    image_unref(part);
-    image_unref(back);
-  }
+  for (int first = 0; out && first < colours; first += n)
+    if (!recompress_planes(out, first, n, s, err)) image_unref(out), out = NULL;
   return out;
 }
 

@@ -24,6 +24,7 @@ typedef struct Walk {
   Sampler sampler;           /* on the reduced input */
   FieldRow *field;           /* last stage's, NULL when it is a homography */
   bool even;                 /* affine throughout: the same everywhere */
+  bool straight;             /* and in one step, which straight.c can take */
   int c;
   bool lit;                  /* some constant border is not all zero */
   bool partial;              /* some weight of this run is below 1 */
@@ -303,6 +304,7 @@ static bool open_walk(Walk *w, const Image *in, Err *err) {
     }
   if (last->field && !(w->field = field_row_new(last->field, last->out_w, err))) return false;
   w->sampler.im = reduce(w, in, last->out_w, last->out_h, err);
+  w->straight = w->sampler.im == in && w->even && w->n == 1 && straight_can(&w->sampler);
   return w->sampler.im != NULL;
 }
 
@@ -326,16 +328,54 @@ static void plan_patch(Walk *w, const Image *out, int y) {
   }
 }
 
+/* Pixels a <= i < b of the run at x, whatever they meet. */
+static void walk_part(Walk *w, int x, int y, Span part, uint8_t *dst, size_t px) {
+  if (part.a >= part.b) return;
+  walk_run(w, x + part.a, y, part.b - part.a, 0.0, 0.0);
+  sample_once(w, part.b - part.a, dst + (size_t)part.a * px);
+}
+
+static void fill_part(const Walk *w, Span part, uint8_t *dst, size_t px) {
+  uint8_t *p = dst + (size_t)part.a * px;
+  if (part.a >= part.b) return;
+  if (!w->lit) {
+    memset(p, 0, (size_t)(part.b - part.a) * px);
+    return;
+  }
+  for (int i = part.a; i < part.b; i++, p += px)
+    for (int k = 0; k < w->c; k++) {
+      if (w->sampler.im->type == IMAGE_U8) p[k] = (uint8_t)w->colour[k];
+      else memcpy(p + (size_t)k * sizeof *w->colour, w->colour + k, sizeof *w->colour);
+    }
+}
+
+/* Input pixels from the frame to what is outside for sure: two output pixels may be missing from a span. */
+#define FAR 8.0
+
+/* An affine run falls into what is far outside, what is well inside, and a little between. */
+static void run_straight(Walk *w, int x, int y, int n, uint8_t *dst, size_t px) {
+  const Stage *s = w->s;
+  const double far[4] = {-FAR, -FAR, s->in_w + FAR, s->in_h + FAR};
+  double box[4];
+  straight_box(&w->sampler, box);
+  Span shown = {0, n}, in = straight_span(s->back, x, y, n, box);
+  if (s->border == BORDER_CONSTANT) shown = straight_span(s->back, x, y, n, far);
+  if (in.a >= in.b) in = (Span){shown.a, shown.a};
+  fill_part(w, (Span){0, shown.a}, dst, px);
+  walk_part(w, x, y, (Span){shown.a, in.a}, dst, px);
+  if (in.a < in.b) straight_run(&w->sampler, s->back, x + in.a, y, in.b - in.a, dst + (size_t)in.a * px);
+  walk_part(w, x, y, (Span){in.b, shown.b}, dst, px);
+  fill_part(w, (Span){shown.b, n}, dst, px);
+}
+
 static void run_pixels(Walk *w, Image *out, int x, int y) {
   int n = out->w - x < RUN ? out->w - x : RUN;
   const uint8_t *fine = w->fine + 2 * (x / RUN);
-  uint8_t *dst = image_row(out, y) + (size_t)x * (size_t)out->c * image_sample_size(out);
-  if (fine[0] * fine[1] > 1) {
-    sample_fine(w, x, y, n, fine[0], fine[1], dst);
-  } else {
-    walk_run(w, x, y, n, 0.0, 0.0);
-    sample_once(w, n, dst);
-  }
+  const size_t px = (size_t)out->c * image_sample_size(out);
+  uint8_t *dst = image_row(out, y) + (size_t)x * px;
+  if (fine[0] * fine[1] > 1) sample_fine(w, x, y, n, fine[0], fine[1], dst);
+  else if (w->straight) run_straight(w, x, y, n, dst, px);
+  else walk_part(w, x, y, (Span){0, n}, dst, px);
 }
 
 /* Rows y0 <= y < y1. Tile by tile, so that the part of the input in use stays in the first cache; a field goes row by row. */

@@ -58,4 +58,20 @@ typedef struct Sampler {
 } Sampler;
 void sample_run(const Sampler *s, const double *x, const double *y, int n, uint8_t *dst);
 
+/* Vertical to 15 bits, then horizontal: a b above c d. The vector forms give the same numbers. */
+static inline uint8_t lerp_u8(int a, int b, int c, int d, int fx, int fy) {
+  int left = (a * (256 - fy) + c * fy) >> 1, right = (b * (256 - fy) + d * fy) >> 1;
+  return (uint8_t)((left * (256 - fx) + right * fx + (1 << 14)) >> 15);
+}
+
+/* Affine runs (straight.c). Pixels a <= i < b of n. */
+typedef struct Span { int a, b; } Span;
+/* Which of n pixels from x on have their source inside box (left, top, right, bottom) for sure. */
+Span straight_span(const double *m, int x, int y, int n, const double box[4]);
+/* Can it do this, and where in the input must the sources lie? */
+bool straight_can(const Sampler *s);
+void straight_box(const Sampler *s, double box[4]);
+/* n <= RUN pixels from x on, all inside that box. */
+void straight_run(const Sampler *s, const double *m, int x, int y, int n, uint8_t *dst);
+
 #endif

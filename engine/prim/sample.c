@@ -5,15 +5,12 @@
  * SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <string.h>
-#if defined(__x86_64__) && (defined(BRINK_CLONES) || defined(__SANITIZE_ADDRESS__))
-#include <immintrin.h>
-#define AVX2 __attribute__((target("avx2")))
-#elif defined(__SSE2__)
+#if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
 
 #include "base/cpu.h"
-#include "prim/resample.h"
+#include "prim/lerp.h"
 
 typedef struct Taps {
   int x0[RUN], x1[RUN]; /* columns of the two neighbours, times channels */
@@ -38,12 +35,6 @@ static inline __attribute__((always_inline)) void axis_taps(const double *x, int
 KERNEL static void make_taps(const Sampler *s, const double *x, const double *y, int n, Taps *t) {
   axis_taps(x, n, s->im->w, s->wrap, s->im->c, t->x0, t->x1, t->fx);
   axis_taps(y, n, s->im->h, s->wrap, 1, t->y0, t->y1, t->fy);
-}
-
-/* Vertical to 15 bits, then horizontal: the same numbers as the SSE2 form below. */
-static inline uint8_t lerp_u8(int a, int b, int c, int d, int fx, int fy) {
-  int left = (a * (256 - fy) + c * fy) >> 1, right = (b * (256 - fy) + d * fy) >> 1;
-  return (uint8_t)((left * (256 - fx) + right * fx + (1 << 14)) >> 15);
 }
 
 static void linear_any_u8(const Image *im, const Taps *t, int n, uint8_t *dst) {
@@ -94,40 +85,14 @@ static inline __attribute__((always_inline)) int lerp_four(const uint8_t *top, c
 }
 
 #ifdef AVX2
-/* Left neighbours at one and two (16 bytes are read) and the right ones behind them: 16-bit left right left right ... */
-AVX2 static inline __m256i load_two(const uint8_t *one, const uint8_t *two, __m256i spread) {
-  __m256i v = _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)one));
-  return _mm256_shuffle_epi8(_mm256_inserti128_si256(v, _mm_loadu_si128((const __m128i *)(const void *)two), 1), spread);
-}
-
-/* lerp_four for a pixel in each half, before the packing */
-AVX2 static inline __m256i lerp_two(__m256i a, __m256i b, __m256i across, __m256i down) {
-  __m256i v = _mm256_add_epi16(_mm256_slli_epi16(a, 8), _mm256_mullo_epi16(_mm256_sub_epi16(b, a), down));
-  __m256i h = _mm256_madd_epi16(_mm256_srli_epi16(v, 1), across);
-  return _mm256_srli_epi32(_mm256_add_epi32(h, _mm256_set1_epi32(1 << 14)), 15);
-}
-
 /* Pixels i .. i + 3, if each has its right neighbour beside it and no read reaches past end (`last`: the greatest
- * offset of a left neighbour). False: not done. Writes 16 bytes less 2 c. */
+ * offset of a left neighbour). False: not done. Writes 8 + 2 c bytes. */
 AVX2 static inline bool lerp_quad(const uint8_t *data, int last, const Corners *q, int i, uint8_t *dst, const int c) {
   const __m128i right = _mm_loadu_si128((const __m128i *)(const void *)(q->right + i));
   const __m128i low = _mm_loadu_si128((const __m128i *)(const void *)(q->low + i));
   const __m128i odd = _mm_or_si128(_mm_xor_si128(right, _mm_set1_epi32(c)), _mm_cmpgt_epi32(low, _mm_set1_epi32(last)));
   if (!_mm_testz_si128(odd, odd)) return false;
-  const __m256i spread = _mm256_broadcastsi128_si256(
-      c == 3 ? _mm_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1) : _mm_setr_epi8(0, -1, 4, -1, 1, -1, 5, -1, 2, -1, 6, -1, 3, -1, 7, -1));
-  const __m256i even = _mm256_setr_epi32(0, 0, 0, 0, 2, 2, 2, 2), uneven = _mm256_setr_epi32(1, 1, 1, 1, 3, 3, 3, 3);
-  const __m256i across = _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)(q->across + i)));
-  const __m256i down = _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)(q->down + i)));
-  __m256i v = lerp_two(load_two(data + q->top[i], data + q->top[i + 2], spread), load_two(data + q->low[i], data + q->low[i + 2], spread),
-                       _mm256_permutevar8x32_epi32(across, even), _mm256_permutevar8x32_epi32(down, even));
-  __m256i w = lerp_two(load_two(data + q->top[i + 1], data + q->top[i + 3], spread), load_two(data + q->low[i + 1], data + q->low[i + 3], spread),
-                       _mm256_permutevar8x32_epi32(across, uneven), _mm256_permutevar8x32_epi32(down, uneven));
-  v = _mm256_packs_epi32(v, w);
-  v = _mm256_packus_epi16(v, v);
-  if (c == 3) v = _mm256_shuffle_epi8(v, _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 4, 5, 6, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1)));
-  _mm_storel_epi64((__m128i *)(void *)dst, _mm256_castsi256_si128(v));
-  _mm_storel_epi64((__m128i *)(void *)(dst + 2 * c), _mm256_extracti128_si256(v, 1));
+  lerp_store(data, q->top + i, q->low + i, q->across + i, q->down + i, dst, c);
   return true;
 }
 
@@ -140,12 +105,10 @@ AVX2 static int linear_quads(const uint8_t *data, int last, const Corners *q, in
   return i;
 }
 
-static bool has_quads(void) { return __builtin_cpu_supports("avx2"); }
 #else
 static int linear_quads(const uint8_t *data, int last, const Corners *q, int i, int n, uint8_t *dst, int c) {
   return (void)data, (void)last, (void)q, (void)n, (void)dst, (void)c, i;
 }
-static bool has_quads(void) { return false; }
 #endif
 
 /* Reads four bytes per pixel and writes four, the last one later overwritten where a pixel has three: so the run's last
