@@ -151,6 +151,70 @@ KERNEL static void middle3(const uint8_t *lo, const uint8_t *mid, const uint8_t 
                   lo2(lo2(hi[i], hi[i + c]), hi[i + 2 * c]));
 }
 
+/* Five by five: columns are sorted, neighbouring columns merged into tens that two windows share, and a window is two
+ * tens and a column. Straight code, since 112 minima and maxima cost less than moving their operands about. */
+#define ORDER(a, b)                                \
+  do {                                             \
+    uint8_t low = lo2(a, b), high = hi2(a, b);     \
+    (a) = low, (b) = high;                         \
+  } while (0)
+
+enum { FIVE = 1024, FIVE_ROW = FIVE + 64 }; /* samples of a row done together, and with what a window reaches beyond them */
+
+/* Shortest network for five. */
+KERNEL static void columns5(const uint8_t *const row[5], size_t n, uint8_t (*restrict out)[FIVE_ROW]) {
+  for (size_t i = 0; i < n; i++) {
+    uint8_t a = row[0][i], b = row[1][i], c = row[2][i], d = row[3][i], e = row[4][i];
+    ORDER(a, b); ORDER(d, e); ORDER(c, e); ORDER(c, d); ORDER(b, e); ORDER(a, d); ORDER(a, c); ORDER(b, d); ORDER(b, c);
+    out[0][i] = a, out[1][i] = b, out[2][i] = c, out[3][i] = d, out[4][i] = e;
+  }
+}
+
+/* Batcher's merge of the column at i and its neighbour at i + c. */
+KERNEL static void tens5(const uint8_t (*restrict in)[FIVE_ROW], size_t c, size_t n, uint8_t (*restrict out)[FIVE_ROW]) {
+  for (size_t i = 0; i < n; i++) {
+    uint8_t a0 = in[0][i], a1 = in[1][i], a2 = in[2][i], a3 = in[3][i], a4 = in[4][i];
+    uint8_t b0 = in[0][i + c], b1 = in[1][i + c], b2 = in[2][i + c], b3 = in[3][i + c], b4 = in[4][i + c];
+    ORDER(a0, b0); ORDER(a4, b4); ORDER(b0, a4); ORDER(a2, b2); ORDER(a2, b0); ORDER(b2, a4); /* a0 a2 b0 b2 a4 b4 */
+    ORDER(a1, b1); ORDER(a3, b3); ORDER(b1, a3);                                               /* a1 b1 a3 b3 */
+    ORDER(a1, a2); ORDER(b1, b0); ORDER(a3, b2); ORDER(b3, a4);
+    out[0][i] = a0, out[1][i] = a1, out[2][i] = a2, out[3][i] = b1, out[4][i] = b0;
+    out[5][i] = a3, out[6][i] = b2, out[7][i] = b3, out[8][i] = a4, out[9][i] = b4;
+  }
+}
+
+/* The greatest three of five, ascending, to v[2], v[3], v[4]. */
+static inline __attribute__((always_inline)) void greatest3(uint8_t v[5]) {
+  ORDER(v[0], v[1]); ORDER(v[2], v[3]); ORDER(v[0], v[2]); ORDER(v[1], v[3]); ORDER(v[1], v[2]);
+  ORDER(v[3], v[4]); ORDER(v[2], v[3]); ORDER(v[1], v[2]);
+}
+
+static inline __attribute__((always_inline)) void least3(uint8_t v[5]) {
+  ORDER(v[3], v[4]); ORDER(v[1], v[2]); ORDER(v[2], v[4]); ORDER(v[1], v[3]); ORDER(v[2], v[3]);
+  ORDER(v[0], v[1]); ORDER(v[1], v[2]); ORDER(v[2], v[3]);
+}
+
+/* Of the twenty in two tens only those of ranks 7 to 12 can be the middle of 25. min(a[k], b[9 - k]) are the lesser ten,
+ * in rising and falling order; the greater halves of such a sequence's pairs half its length apart are its greater half. */
+KERNEL static void middle5(const uint8_t (*restrict ten)[FIVE_ROW], const uint8_t (*restrict five)[FIVE_ROW], size_t c, uint8_t *restrict out, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    uint8_t less[5], more[5];
+    for (int k = 0; k < 5; k++) {
+      const uint8_t a = ten[k][i], b = ten[9 - k][i + 2 * c], d = ten[k + 5][i], e = ten[4 - k][i + 2 * c];
+      less[k] = hi2(lo2(a, b), lo2(d, e));
+      more[k] = lo2(hi2(a, b), hi2(d, e));
+    }
+    greatest3(less);
+    least3(more);
+    const uint8_t *const v = five[0] + i + 4 * c;
+    uint8_t m = lo2(more[2], hi2(more[1], v[0]));
+    m = lo2(m, hi2(more[0], v[FIVE_ROW]));
+    m = lo2(m, hi2(less[4], v[2 * FIVE_ROW]));
+    m = lo2(m, hi2(less[3], v[3 * FIVE_ROW]));
+    out[i] = lo2(m, hi2(less[2], v[4 * FIVE_ROW]));
+  }
+}
+
 /* What a picture needs while its rows run. */
 typedef struct Median {
   const Image *in;
@@ -171,6 +235,22 @@ static bool three(const Median *m) {
     columns3(window_row(m, y - 1), window_row(m, y), window_row(m, y + 1), own, own + wide, own + 2 * wide, wide);
     middle3(own, own + wide, own + 2 * wide, c, image_row(m->out, y), n);
   }
+  mem_free(own);
+  return own != NULL;
+}
+
+static bool five(const Median *m) {
+  const size_t c = m->px, n = (size_t)m->in->w * c;
+  uint8_t(*own)[FIVE_ROW] = mem_alloc(15, FIVE_ROW);
+  for (int y = 0; own && y < m->in->h; y++)
+    for (size_t at = 0; at < n; at += FIVE) {
+      const size_t count = n - at < FIVE ? n - at : FIVE;
+      const uint8_t *row[5];
+      for (int k = 0; k < 5; k++) row[k] = window_row(m, y + k - 2) + at;
+      columns5(row, count + 4 * c, own);
+      tens5((const uint8_t(*)[FIVE_ROW])own, c, count + 2 * c, own + 5);
+      middle5((const uint8_t(*)[FIVE_ROW])(own + 5), (const uint8_t(*)[FIVE_ROW])own, c, image_row(m->out, y) + at, count);
+    }
   mem_free(own);
   return own != NULL;
 }
@@ -264,7 +344,7 @@ Image *median_apply(const Step *s, const Image *in, Err *err) {
   if (!m.data) return NULL;
   m.out = image_like(in, err);
   bool u8 = in->type == IMAGE_U8, ok = false;
-  if (m.out) ok = u8 && m.radius == 1 ? three(&m) : u8 && m.radius > NETWORK_RADIUS ? histogram(&m) : network(&m);
+  if (m.out) ok = u8 && m.radius == 1 ? three(&m) : u8 && m.radius == 2 ? five(&m) : u8 && m.radius > NETWORK_RADIUS ? histogram(&m) : network(&m);
   mem_free(own);
   if (ok) return keep_alpha(m.out, in), m.out;
   if (m.out) err_memory(err);
