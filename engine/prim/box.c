@@ -19,20 +19,27 @@ KERNEL static void add_u8(uint32_t *restrict sum, const uint8_t *in, size_t n) {
   for (size_t i = 0; i < n; i++) sum[i] += in[i];
 }
 
-KERNEL static void slide_u8(uint32_t *restrict sum, const uint8_t *in, const uint8_t *out, size_t n) {
-  for (size_t i = 0; i < n; i++) sum[i] += (uint32_t)in[i] - out[i];
+/* The column means of one row in 1/128 level, after the window's sums have moved down to it; gone and below are the
+ * partly covered rows. */
+KERNEL static void column_u8(uint32_t *restrict sum, const uint8_t *come, const uint8_t *gone, const uint8_t *below, float part, float scale,
+                             uint16_t *restrict out, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    sum[i] += (uint32_t)come[i] - gone[i];
+    out[i] = (uint16_t)(int)(((float)(int)sum[i] + part * (float)(gone[i] + below[i])) * scale + 0.5f);
+  }
 }
 
-/* The column means of one row in 1/128 level; a and b are the partly covered rows. */
-KERNEL static void column_u8(const uint32_t *sum, const uint8_t *a, const uint8_t *b, float part, float scale, uint16_t *restrict out,
-                             size_t n) {
-  for (size_t i = 0; i < n; i++)
-    out[i] = (uint16_t)(int)(((float)(int)sum[i] + part * (float)(a[i] + b[i])) * scale + 0.5f);
+/* The same without a part: the same numbers. */
+KERNEL static void column_whole_u8(uint32_t *restrict sum, const uint8_t *come, const uint8_t *gone, float scale, uint16_t *restrict out, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    sum[i] += (uint32_t)come[i] - gone[i];
+    out[i] = (uint16_t)(int)((float)(int)sum[i] * scale + 0.5f);
+  }
 }
 
 /* Sums of 2 whole + 1 pixels along a padded row that starts whole + 1 pixels before the first. The sums in
  * progress, one per channel, stay in registers where c is known. */
-static inline void run_channels(const uint16_t *row, int whole, size_t c, size_t w, uint32_t *restrict sum) {
+static inline __attribute__((always_inline)) void run_channels(const uint16_t *row, int whole, size_t c, size_t w, uint32_t *restrict sum) {
   uint32_t s[4] = {0};
   size_t window = (size_t)(2 * whole + 1) * c;
   for (size_t i = 0; i < window; i += c)
@@ -44,8 +51,29 @@ static inline void run_channels(const uint16_t *row, int whole, size_t c, size_t
     }
 }
 
+typedef uint16_t Four16 __attribute__((vector_size(8)));
+typedef uint32_t Four32 __attribute__((vector_size(16)));
+
+static inline Four32 four(const uint16_t *p) {
+  Four16 v;
+  memcpy(&v, p, sizeof v);
+  return __builtin_convertvector(v, Four32);
+}
+
+/* The same for three or four channels at once; of three, the fourth sum is written over by the next pixel. */
+static inline __attribute__((always_inline)) void run_four(const uint16_t *row, int whole, size_t c, size_t w, uint32_t *sum) {
+  Four32 s = {0};
+  size_t window = (size_t)(2 * whole + 1) * c;
+  for (size_t i = 0; i < window; i += c) s += four(row + i);
+  for (size_t x = 0; x < w; x++, row += c, sum += c) {
+    s += four(row + window) - four(row);
+    memcpy(sum, &s, sizeof s);
+  }
+}
+
 static void run_u16(const uint16_t *row, int whole, int c, int w, uint32_t *sum) {
-  if (c == 3) run_channels(row, whole, 3, (size_t)w, sum);
+  if (c == 3) run_four(row, whole, 3, (size_t)w, sum);
+  else if (c == 4) run_four(row, whole, 4, (size_t)w, sum);
   else if (c == 1) run_channels(row, whole, 1, (size_t)w, sum);
   else run_channels(row, whole, (size_t)c, (size_t)w, sum);
 }
@@ -58,21 +86,25 @@ KERNEL static void finish_u8(const uint32_t *sum, const uint16_t *a, const uint1
   }
 }
 
+KERNEL static void finish_whole_u8(const uint32_t *sum, float scale, uint8_t *restrict out, size_t n) {
+  for (size_t i = 0; i < n; i++) out[i] = (uint8_t)(int)((float)(int)sum[i] * scale + 0.5f);
+}
+
 static bool box_u8(const Image *in, Image *out, Box b) {
-  size_t c = (size_t)in->c, n = (size_t)in->w * c, pad = ((size_t)b.whole + 1) * c;
-  uint32_t *sum = mem_calloc(n, sizeof *sum), *line = mem_alloc(n, sizeof *line);
+  const size_t c = (size_t)in->c, n = (size_t)in->w * c, pad = ((size_t)b.whole + 1) * c;
+  const float down = b.inverse * 128, across = b.inverse / 128;
+  uint32_t *sum = mem_calloc(n, sizeof *sum), *line = mem_alloc(n + 4, sizeof *line);
   uint16_t *row = mem_alloc(n + 2 * pad, sizeof *row);
   bool ok = sum && line && row;
-  if (ok) {
-    for (int k = -b.whole; k <= b.whole; k++) add_u8(sum, image_row(in, reflect(k, in->h)), n);
-    for (int y = 0; y < in->h; y++) {
-      const uint8_t *above = image_row(in, reflect(y - b.whole - 1, in->h)), *below = image_row(in, reflect(y + b.whole + 1, in->h));
-      column_u8(sum, above, below, b.part, b.inverse * 128, row + pad, n);
-      pad_row((uint8_t *)(row + pad), in->w, c * 2, b.whole + 1, b.whole + 1);
-      run_u16(row, b.whole, in->c, in->w, line);
-      finish_u8(line, row, row + 2 * pad, b.part, b.inverse / 128, image_row(out, y), n);
-      slide_u8(sum, below, image_row(in, reflect(y - b.whole, in->h)), n);
-    }
+  for (int k = -b.whole - 1; ok && k < b.whole; k++) add_u8(sum, image_row(in, reflect(k, in->h)), n);
+  for (int y = 0; ok && y < in->h; y++) {
+    const uint8_t *come = image_row(in, reflect(y + b.whole, in->h)), *gone = image_row(in, reflect(y - b.whole - 1, in->h));
+    if (b.part > 0) column_u8(sum, come, gone, image_row(in, reflect(y + b.whole + 1, in->h)), b.part, down, row + pad, n);
+    else column_whole_u8(sum, come, gone, down, row + pad, n);
+    pad_row((uint8_t *)(row + pad), in->w, c * 2, b.whole + 1, b.whole + 1);
+    run_u16(row, b.whole, in->c, in->w, line);
+    if (b.part > 0) finish_u8(line, row, row + 2 * pad, b.part, across, image_row(out, y), n);
+    else finish_whole_u8(line, across, image_row(out, y), n);
   }
   mem_free(sum);
   mem_free(line);

@@ -9,24 +9,30 @@
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "prim/filter.h"
+#include "prim/point.h"
 
-enum { TAPS = 4 }; /* taps per sweep */
+enum { TAPS = 9 }; /* taps per sweep: the common 3 x 3 in one */
 
 KERNEL static void widen(const uint8_t *in, float *restrict out, size_t n) {
   for (size_t i = 0; i < n; i++) out[i] = (float)in[i];
 }
 
 KERNEL static void sweep(const float *const p[TAPS], const float w[TAPS], float *restrict acc, size_t n) {
-  const float *p0 = p[0], *p1 = p[1], *p2 = p[2], *p3 = p[3];
-  const float w0 = w[0], w1 = w[1], w2 = w[2], w3 = w[3];
-  for (size_t i = 0; i < n; i++) acc[i] = (((acc[i] + w0 * p0[i]) + w1 * p1[i]) + w2 * p2[i]) + w3 * p3[i];
+  const float *p0 = p[0], *p1 = p[1], *p2 = p[2], *p3 = p[3], *p4 = p[4], *p5 = p[5], *p6 = p[6], *p7 = p[7], *p8 = p[8];
+  const float w0 = w[0], w1 = w[1], w2 = w[2], w3 = w[3], w4 = w[4], w5 = w[5], w6 = w[6], w7 = w[7], w8 = w[8];
+  for (size_t i = 0; i < n; i++) {
+    float v = (((acc[i] + w0 * p0[i]) + w1 * p1[i]) + w2 * p2[i]) + w3 * p3[i];
+    acc[i] = ((((v + w4 * p4[i]) + w5 * p5[i]) + w6 * p6[i]) + w7 * p7[i]) + w8 * p8[i];
+  }
 }
 
 KERNEL static void finish_u8(const float *acc, uint8_t *restrict out, size_t n) {
-  for (size_t i = 0; i < n; i++) {
-    float v = acc[i] < 0 ? 0 : acc[i] > 255 ? 255 : acc[i];
-    out[i] = (uint8_t)(int)(v + 0.5f);
-  }
+  for (size_t i = 0; i < n; i++) out[i] = byte_of(acc[i]);
+}
+
+/* Sums that may not fit an int. */
+static void finish_large(const float *acc, uint8_t *restrict out, size_t n) {
+  for (size_t i = 0; i < n; i++) out[i] = byte_of(acc[i] < 0 ? 0 : acc[i] > 255 ? 255 : acc[i]);
 }
 
 static void fill(float *acc, float v, size_t n) {
@@ -78,7 +84,15 @@ static void convolve_row(Ring *r, const Image *in, const Kernel *k, int y, float
   sweep(p, w, acc, n);
 }
 
+/* Can a sum of bytes leave the range of an int? */
+static bool is_large(const Kernel *k) {
+  double most = fabs((double)k->offset);
+  for (int i = 0; i < k->kw * k->kh; i++) most += 255 * fabs((double)k->k[i] * (double)k->scale);
+  return !(most < 1e9);
+}
+
 static Image *convolve(const Image *in, const Kernel *k, Err *err) {
+  const bool large = is_large(k);
   size_t c = (size_t)in->c, n = (size_t)in->w * c;
   Ring r = {.wide = ((size_t)in->w + (size_t)k->kw) * c, .rows = k->kh};
   Image *out = image_like(in, err);
@@ -90,7 +104,7 @@ static Image *convolve(const Image *in, const Kernel *k, Err *err) {
   for (int i = 0; ok && i < r.rows; i++) r.held[i] = INT32_MIN;
   for (int y = 0; ok && y < in->h; y++) {
     convolve_row(&r, in, k, y, in->type == IMAGE_U8 ? acc : image_row_f(out, y));
-    if (in->type == IMAGE_U8) finish_u8(acc, image_row(out, y), n);
+    if (in->type == IMAGE_U8) (large ? finish_large : finish_u8)(acc, image_row(out, y), n);
   }
   mem_free(r.own);
   mem_free(r.held);
@@ -118,9 +132,7 @@ KERNEL static void sharpen_u8(const uint8_t *a, const uint8_t *b, const uint8_t 
   for (size_t i = 0; i < n; i++) {
     int sum = a[i] + a[i + c] + a[i + 2 * c] + b[i] + b[i + c] + b[i + 2 * c] + d[i] + d[i + c] + d[i + 2 * c];
     int x = b[i + c];
-    float v = (float)x * gain + alpha * (float)(9 * x - sum);
-    v = v < 0 ? 0 : v > 255 ? 255 : v;
-    out[i] = (uint8_t)(int)(v + 0.5f);
+    out[i] = byte_of((float)x * gain + alpha * (float)(9 * x - sum));
   }
 }
 

@@ -23,6 +23,7 @@
 #include "base/fmath.h"
 #include "base/mem.h"
 #include "prim/filter.h"
+#include "prim/point.h"
 
 #define SIGMA_DIRECT 3.2 /* measured: from here halving is faster (0.53 against 0.75 ms) and within 0.2 level of the taps */
 #define SIGMA_NONE 0.17  /* the first tap would be below 1/2^17 */
@@ -395,20 +396,15 @@ Image *gaussian_apply(const Step *s, const Image *in, Err *err) {
 /* x + amount * what of (x - blur) exceeds the threshold, both in 1/128 level. */
 KERNEL static void unsharp_u8(const uint8_t *x, const uint16_t *blur, float amount, float threshold, uint8_t *restrict out, size_t n) {
   for (size_t i = 0; i < n; i++) {
-    float d = (float)(x[i] * 128 - blur[i]), e = (d < 0 ? -d : d) - threshold;
-    e = e > 0 ? e : 0;
-    float v = (float)x[i] + amount * (d < 0 ? -e : e);
-    v = v < 0 ? 0 : v > 255 ? 255 : v;
-    out[i] = (uint8_t)(int)(v + 0.5f);
+    float d = (float)(x[i] * 128 - blur[i]), e = fabsf(d) - threshold;
+    out[i] = byte_of((float)x[i] + amount * copysignf(e > 0 ? e : 0, d));
   }
 }
 
 KERNEL static void unsharp_f32(const float *x, const float *blur, float amount, float threshold, float *restrict out, size_t n) {
   for (size_t i = 0; i < n; i++) {
-    float d = x[i] - blur[i], e = (d < 0 ? -d : d) - threshold;
-    e = e > 0 ? e : 0;
-    float v = x[i] + amount * (d < 0 ? -e : e);
-    out[i] = v;
+    float d = x[i] - blur[i], e = fabsf(d) - threshold;
+    out[i] = x[i] + amount * copysignf(e > 0 ? e : 0, d);
   }
 }
 

@@ -65,6 +65,22 @@ static bool make_mapping(const Stage *s, Mapping *m, Err *err) {
   return true;
 }
 
+/* n pixels, each `step` bytes from the one before. Of three bytes four are moved where the next pixel writes over the
+ * fourth; and read where the row has one more, as all but the last pixel of a row have. */
+static inline __attribute__((always_inline)) void follow(const uint8_t *src, ptrdiff_t step, int n, uint8_t *dst, const size_t px, bool more) {
+  int i = 0;
+  if (px == 3 && more)
+    for (; i + 1 < n; i++, src += step, dst += px) memcpy(dst, src, 4);
+  for (; i < n; i++, src += step, dst += px) memcpy(dst, src, px);
+}
+
+static void follow_px(const uint8_t *src, ptrdiff_t step, int n, uint8_t *dst, size_t px, bool more) {
+  if (px == 3) follow(src, step, n, dst, 3, more);
+  else if (px == 1) follow(src, step, n, dst, 1, more);
+  else if (px == 4) follow(src, step, n, dst, 4, more);
+  else follow(src, step, n, dst, px, more);
+}
+
 static inline __attribute__((always_inline)) void gather(const uint8_t *src, size_t step, const int *map, int n, const uint8_t *fill, uint8_t *dst, const size_t px) {
   for (int i = 0; i < n; i++, dst += px) memcpy(dst, map[i] < 0 ? fill : src + (size_t)map[i] * step, px);
 }
@@ -155,9 +171,28 @@ static uint8_t *fill_pixel(const Stage *s, const Image *im, Err *err) {
 
 enum { TILE = 32 }; /* square that keeps both sides of a quarter turn in the first cache */
 
+/* Rows become columns. */
+static void copy_crossed(const Image *in, const Mapping *m, const uint8_t *fill, Image *out) {
+  const size_t px = (size_t)in->c * image_sample_size(in);
+  const int way = direction(m->x, out->w);
+  for (int y0 = 0; y0 < out->h; y0 += TILE)
+    for (int x0 = 0; x0 < out->w; x0 += TILE) {
+      int y1 = y0 + TILE < out->h ? y0 + TILE : out->h, n = x0 + TILE < out->w ? TILE : out->w - x0;
+      for (int y = y0; y < y1; y++) {
+        uint8_t *dst = image_row(out, y) + (size_t)x0 * px;
+        const uint8_t *column = in->data + (m->y[y] < 0 ? 0 : (size_t)m->y[y] * px);
+        if (m->y[y] < 0) gather_px(fill, 0, m->x + x0, n, fill, dst, px);
+        else if (way) follow_px(column + (size_t)m->x[x0] * in->stride, way * (ptrdiff_t)in->stride, n, dst, px, m->y[y] + 1 < in->w);
+        else gather_px(column, in->stride, m->x + x0, n, fill, dst, px);
+      }
+    }
+}
+
 static void copy_pixels(const Image *in, const Mapping *m, const uint8_t *fill, Image *out) {
   const size_t px = (size_t)in->c * image_sample_size(in);
-  if (!m->crossed) {
+  if (m->crossed) {
+    copy_crossed(in, m, fill, out);
+  } else {
     const int way = direction(m->x, out->w);
     for (int y = 0; y < out->h; y++) {
       uint8_t *dst = image_row(out, y);
@@ -170,17 +205,7 @@ static void copy_pixels(const Image *in, const Mapping *m, const uint8_t *fill, 
       else if (way < 0) copy_backwards(first, out->w, dst, px);
       else copy_row(src, m->x, out->w, fill, dst, px);
     }
-    return;
   }
-  for (int y0 = 0; y0 < out->h; y0 += TILE)
-    for (int x0 = 0; x0 < out->w; x0 += TILE) {
-      int y1 = y0 + TILE < out->h ? y0 + TILE : out->h, n = x0 + TILE < out->w ? TILE : out->w - x0;
-      for (int y = y0; y < y1; y++) {
-        uint8_t *dst = image_row(out, y) + (size_t)x0 * px;
-        if (m->y[y] < 0) gather_px(fill, 0, m->x + x0, n, fill, dst, px);
-        else gather_px(in->data + (size_t)m->y[y] * px, in->stride, m->x + x0, n, fill, dst, px);
-      }
-    }
 }
 
 Image *resample_copy(const Stage *s, const Image *in, Err *err) {

@@ -180,7 +180,8 @@ def pillow(w, h, c, f32):
         "flip": ImageOps.mirror,
         "rotate_90": lambda im: im.transpose(Image.ROTATE_90),
         "resize_half": lambda im: im.resize((w // 2, h // 2), Image.BOX),
-        "resize_224": lambda im: im.resize((224, 224), Image.BILINEAR),
+        "resize_224": lambda im: im.resize((224, 224), Image.BOX),
+        "resize_224_linear": lambda im: im.resize((224, 224), Image.BILINEAR),
         "resize_double": lambda im: im.resize((2 * w, 2 * h), Image.BILINEAR),
         "copy": lambda im: im.copy(),
     }
