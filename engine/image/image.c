@@ -33,7 +33,8 @@ Image *image_like(const Image *im, Err *err) { return image_new(im->w, im->h, im
 
 Image *image_copy(const Image *im, Err *err) {
   Image *out = image_like(im, err);
-  if (out)
+  if (out && image_row_bytes(im) == im->stride) memcpy(out->data, im->data, image_bytes(im));
+  else if (out)
     for (int y = 0; y < im->h; y++) memcpy(image_row(out, y), image_row(im, y), image_row_bytes(im));
   return out;
 }

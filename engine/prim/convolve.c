@@ -26,6 +26,16 @@ KERNEL static void sweep(const float *const p[TAPS], const float w[TAPS], float 
   }
 }
 
+/* A sweep that is the only one, into bytes. */
+KERNEL static void sweep_u8(const float *const p[TAPS], const float w[TAPS], float start, uint8_t *restrict out, size_t n) {
+  const float *p0 = p[0], *p1 = p[1], *p2 = p[2], *p3 = p[3], *p4 = p[4], *p5 = p[5], *p6 = p[6], *p7 = p[7], *p8 = p[8];
+  const float w0 = w[0], w1 = w[1], w2 = w[2], w3 = w[3], w4 = w[4], w5 = w[5], w6 = w[6], w7 = w[7], w8 = w[8];
+  for (size_t i = 0; i < n; i++) {
+    float v = (((start + w0 * p0[i]) + w1 * p1[i]) + w2 * p2[i]) + w3 * p3[i];
+    out[i] = byte_of(((((v + w4 * p4[i]) + w5 * p5[i]) + w6 * p6[i]) + w7 * p7[i]) + w8 * p8[i]);
+  }
+}
+
 KERNEL static void finish_u8(const float *acc, uint8_t *restrict out, size_t n) {
   for (size_t i = 0; i < n; i++) out[i] = byte_of(acc[i]);
 }
@@ -66,22 +76,40 @@ static const float *ring_row(Ring *r, const Image *in, const Kernel *k, int y) {
   return row - (size_t)left * c;
 }
 
-static void convolve_row(Ring *r, const Image *in, const Kernel *k, int y, float *acc) {
-  const float *p[TAPS], *any = ring_row(r, in, k, y);
-  float w[TAPS];
-  size_t n = (size_t)in->w * (size_t)in->c;
+/* The next taps of row y from *i on, `any` with weight 0 where there are fewer than a sweep takes. False: none are left. */
+static bool next_taps(Ring *r, const Image *in, const Kernel *k, int y, int *i, const float *p[TAPS], float w[TAPS]) {
+  const float *any = ring_row(r, in, k, y);
   int used = 0;
-  for (int j = 0; j < k->kh; j++) ring_row(r, in, k, y - k->kh / 2 + j);
-  fill(acc, k->offset, n);
-  for (int i = 0; i < k->kw * k->kh; i++) {
-    if (k->k[i] == 0) continue;
-    p[used] = ring_row(r, in, k, y - k->kh / 2 + i / k->kw) + (size_t)(i % k->kw) * (size_t)in->c;
-    w[used++] = k->k[i] * k->scale;
-    if (used == TAPS) sweep(p, w, acc, n), used = 0;
+  for (; used < TAPS && *i < k->kw * k->kh; ++*i) {
+    if (k->k[*i] == 0) continue;
+    p[used] = ring_row(r, in, k, y - k->kh / 2 + *i / k->kw) + (size_t)(*i % k->kw) * (size_t)in->c;
+    w[used++] = k->k[*i] * k->scale;
   }
-  if (!used) return;
-  while (used < TAPS) p[used] = any, w[used++] = 0;
-  sweep(p, w, acc, n);
+  for (int j = used; j < TAPS; j++) p[j] = any, w[j] = 0;
+  return used > 0;
+}
+
+static void convolve_row(Ring *r, const Image *in, const Kernel *k, int y, float *acc) {
+  const float *p[TAPS];
+  float w[TAPS];
+  const size_t n = (size_t)in->w * (size_t)in->c;
+  fill(acc, k->offset, n);
+  for (int i = 0; next_taps(r, in, k, y, &i, p, w);) sweep(p, w, acc, n);
+}
+
+/* A row of bytes: in one sweep where the kernel is small. */
+static void convolve_row_u8(Ring *r, const Image *in, const Kernel *k, int y, float *acc, bool large, uint8_t *out) {
+  const float *p[TAPS];
+  float w[TAPS];
+  const size_t n = (size_t)in->w * (size_t)in->c;
+  int i = 0;
+  if (!large && k->kw * k->kh <= TAPS) {
+    next_taps(r, in, k, y, &i, p, w);
+    sweep_u8(p, w, k->offset, out, n);
+    return;
+  }
+  convolve_row(r, in, k, y, acc);
+  (large ? finish_large : finish_u8)(acc, out, n);
 }
 
 /* Can a sum of bytes leave the range of an int? */
@@ -103,8 +131,9 @@ static Image *convolve(const Image *in, const Kernel *k, Err *err) {
   bool ok = r.own && r.held && acc;
   for (int i = 0; ok && i < r.rows; i++) r.held[i] = INT32_MIN;
   for (int y = 0; ok && y < in->h; y++) {
-    convolve_row(&r, in, k, y, in->type == IMAGE_U8 ? acc : image_row_f(out, y));
-    if (in->type == IMAGE_U8) (large ? finish_large : finish_u8)(acc, image_row(out, y), n);
+    for (int j = 0; j < k->kh; j++) ring_row(&r, in, k, y - k->kh / 2 + j);
+    if (in->type == IMAGE_U8) convolve_row_u8(&r, in, k, y, acc, large, image_row(out, y));
+    else convolve_row(&r, in, k, y, image_row_f(out, y));
   }
   mem_free(r.own);
   mem_free(r.held);

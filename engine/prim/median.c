@@ -162,24 +162,27 @@ KERNEL static void middle3(const uint8_t *lo, const uint8_t *mid, const uint8_t 
 enum { FIVE = 1024, FIVE_ROW = FIVE + 64 }; /* samples of a row done together, and with what a window reaches beyond them */
 
 /* Shortest network for five. */
-KERNEL static void columns5(const uint8_t *const row[5], size_t n, uint8_t (*restrict out)[FIVE_ROW]) {
+KERNEL static void columns5(const uint8_t *const row[5], size_t n, uint8_t *restrict out, size_t wide) {
+  const uint8_t *r0 = row[0], *r1 = row[1], *r2 = row[2], *r3 = row[3], *r4 = row[4];
   for (size_t i = 0; i < n; i++) {
-    uint8_t a = row[0][i], b = row[1][i], c = row[2][i], d = row[3][i], e = row[4][i];
+    uint8_t a = r0[i], b = r1[i], c = r2[i], d = r3[i], e = r4[i];
     ORDER(a, b); ORDER(d, e); ORDER(c, e); ORDER(c, d); ORDER(b, e); ORDER(a, d); ORDER(a, c); ORDER(b, d); ORDER(b, c);
-    out[0][i] = a, out[1][i] = b, out[2][i] = c, out[3][i] = d, out[4][i] = e;
+    out[i] = a, out[wide + i] = b, out[2 * wide + i] = c, out[3 * wide + i] = d, out[4 * wide + i] = e;
   }
 }
 
 /* Batcher's merge of the column at i and its neighbour at i + c. */
-KERNEL static void tens5(const uint8_t (*restrict in)[FIVE_ROW], size_t c, size_t n, uint8_t (*restrict out)[FIVE_ROW]) {
+KERNEL static void tens5(const uint8_t *restrict in, size_t wide, size_t c, size_t n, uint8_t *restrict out) {
+  const uint8_t *r0 = in, *r1 = r0 + wide, *r2 = r1 + wide, *r3 = r2 + wide, *r4 = r3 + wide;
   for (size_t i = 0; i < n; i++) {
-    uint8_t a0 = in[0][i], a1 = in[1][i], a2 = in[2][i], a3 = in[3][i], a4 = in[4][i];
-    uint8_t b0 = in[0][i + c], b1 = in[1][i + c], b2 = in[2][i + c], b3 = in[3][i + c], b4 = in[4][i + c];
+    uint8_t a0 = r0[i], a1 = r1[i], a2 = r2[i], a3 = r3[i], a4 = r4[i];
+    uint8_t b0 = r0[i + c], b1 = r1[i + c], b2 = r2[i + c], b3 = r3[i + c], b4 = r4[i + c];
     ORDER(a0, b0); ORDER(a4, b4); ORDER(b0, a4); ORDER(a2, b2); ORDER(a2, b0); ORDER(b2, a4); /* a0 a2 b0 b2 a4 b4 */
     ORDER(a1, b1); ORDER(a3, b3); ORDER(b1, a3);                                               /* a1 b1 a3 b3 */
     ORDER(a1, a2); ORDER(b1, b0); ORDER(a3, b2); ORDER(b3, a4);
-    out[0][i] = a0, out[1][i] = a1, out[2][i] = a2, out[3][i] = b1, out[4][i] = b0;
-    out[5][i] = a3, out[6][i] = b2, out[7][i] = b3, out[8][i] = a4, out[9][i] = b4;
+    uint8_t *const o = out + i;
+    o[0] = a0, o[FIVE_ROW] = a1, o[2 * FIVE_ROW] = a2, o[3 * FIVE_ROW] = b1, o[4 * FIVE_ROW] = b0;
+    o[5 * FIVE_ROW] = a3, o[6 * FIVE_ROW] = b2, o[7 * FIVE_ROW] = b3, o[8 * FIVE_ROW] = a4, o[9 * FIVE_ROW] = b4;
   }
 }
 
@@ -196,22 +199,22 @@ static inline __attribute__((always_inline)) void least3(uint8_t v[5]) {
 
 /* Of the twenty in two tens only those of ranks 7 to 12 can be the middle of 25. min(a[k], b[9 - k]) are the lesser ten,
  * in rising and falling order; the greater halves of such a sequence's pairs half its length apart are its greater half. */
-KERNEL static void middle5(const uint8_t (*restrict ten)[FIVE_ROW], const uint8_t (*restrict five)[FIVE_ROW], size_t c, uint8_t *restrict out, size_t n) {
+KERNEL static void middle5(const uint8_t *restrict ten, const uint8_t *restrict five, size_t wide, size_t c, uint8_t *restrict out, size_t n) {
   for (size_t i = 0; i < n; i++) {
+    const uint8_t *const one = ten + i, *const two = one + 2 * c, *const v = five + i + 4 * c;
     uint8_t less[5], more[5];
     for (int k = 0; k < 5; k++) {
-      const uint8_t a = ten[k][i], b = ten[9 - k][i + 2 * c], d = ten[k + 5][i], e = ten[4 - k][i + 2 * c];
+      const uint8_t a = one[k * FIVE_ROW], b = two[(9 - k) * FIVE_ROW], d = one[(k + 5) * FIVE_ROW], e = two[(4 - k) * FIVE_ROW];
       less[k] = hi2(lo2(a, b), lo2(d, e));
       more[k] = lo2(hi2(a, b), hi2(d, e));
     }
     greatest3(less);
     least3(more);
-    const uint8_t *const v = five[0] + i + 4 * c;
     uint8_t m = lo2(more[2], hi2(more[1], v[0]));
-    m = lo2(m, hi2(more[0], v[FIVE_ROW]));
-    m = lo2(m, hi2(less[4], v[2 * FIVE_ROW]));
-    m = lo2(m, hi2(less[3], v[3 * FIVE_ROW]));
-    out[i] = lo2(m, hi2(less[2], v[4 * FIVE_ROW]));
+    m = lo2(m, hi2(more[0], v[wide]));
+    m = lo2(m, hi2(less[4], v[2 * wide]));
+    m = lo2(m, hi2(less[3], v[3 * wide]));
+    out[i] = lo2(m, hi2(less[2], v[4 * wide]));
   }
 }
 
@@ -228,11 +231,15 @@ static const uint8_t *window_row(const Median *m, int y) {
   return m->data + (size_t)reflect(y, m->in->h) * m->stride - (size_t)m->radius * m->px;
 }
 
+static const uint8_t *plain_row(const Median *m, int y) { return image_row(m->in, reflect(y, m->in->h)); }
+
 static bool three(const Median *m) {
-  size_t c = m->px, n = (size_t)m->in->w * c, wide = n + 2 * c;
+  const size_t c = m->px, n = (size_t)m->in->w * c, wide = n + 2 * c;
   uint8_t *own = mem_alloc(wide, 3);
   for (int y = 0; own && y < m->in->h; y++) {
-    columns3(window_row(m, y - 1), window_row(m, y), window_row(m, y + 1), own, own + wide, own + 2 * wide, wide);
+    uint8_t *lo = own + c, *mid = lo + wide, *hi = mid + wide;
+    columns3(plain_row(m, y - 1), plain_row(m, y), plain_row(m, y + 1), lo, mid, hi, n);
+    for (int k = 0; k < 3; k++) pad_row(lo + (size_t)k * wide, m->in->w, c, 1, 1);
     middle3(own, own + wide, own + 2 * wide, c, image_row(m->out, y), n);
   }
   mem_free(own);
@@ -240,19 +247,23 @@ static bool three(const Median *m) {
 }
 
 static bool five(const Median *m) {
-  const size_t c = m->px, n = (size_t)m->in->w * c;
-  uint8_t(*own)[FIVE_ROW] = mem_alloc(15, FIVE_ROW);
-  for (int y = 0; own && y < m->in->h; y++)
+  const size_t c = m->px, n = (size_t)m->in->w * c, wide = n + 4 * c;
+  uint8_t *sorted = mem_alloc(5, wide), *tens = mem_alloc(10, FIVE_ROW);
+  bool ok = sorted && tens;
+  for (int y = 0; ok && y < m->in->h; y++) {
+    const uint8_t *row[5];
+    for (int k = 0; k < 5; k++) row[k] = plain_row(m, y + k - 2);
+    columns5(row, n, sorted + 2 * c, wide);
+    for (size_t k = 0; k < 5; k++) pad_row(sorted + 2 * c + k * wide, m->in->w, c, 2, 2);
     for (size_t at = 0; at < n; at += FIVE) {
       const size_t count = n - at < FIVE ? n - at : FIVE;
-      const uint8_t *row[5];
-      for (int k = 0; k < 5; k++) row[k] = window_row(m, y + k - 2) + at;
-      columns5(row, count + 4 * c, own);
-      tens5((const uint8_t(*)[FIVE_ROW])own, c, count + 2 * c, own + 5);
-      middle5((const uint8_t(*)[FIVE_ROW])(own + 5), (const uint8_t(*)[FIVE_ROW])own, c, image_row(m->out, y) + at, count);
+      tens5(sorted + at, wide, c, count + 2 * c, tens);
+      middle5(tens, sorted + at, wide, c, image_row(m->out, y) + at, count);
     }
-  mem_free(own);
-  return own != NULL;
+  }
+  mem_free(sorted);
+  mem_free(tens);
+  return ok;
 }
 
 static void run(const Network *net, size_t size, uint8_t *wires) {
@@ -336,18 +347,23 @@ static bool histogram(const Median *m) {
   return true;
 }
 
+/* Windows of any size, from a picture padded all along. */
+static bool padded(Median *m, Err *err) {
+  uint8_t *own;
+  m->data = pad_image(m->in, m->radius, m->radius, &m->stride, &own, err);
+  if (!m->data) return false;
+  bool ok = m->in->type == IMAGE_U8 && m->radius > NETWORK_RADIUS ? histogram(m) : network(m);
+  mem_free(own);
+  return ok;
+}
+
 Image *median_apply(const Step *s, const Image *in, Err *err) {
   Median m = {.in = in, .radius = (int)s->num[0], .px = image_sample_size(in) * (size_t)in->c};
   if (m.radius == 0) return image_copy(in, err);
-  uint8_t *own;
-  m.data = pad_image(in, m.radius, m.radius, &m.stride, &own, err);
-  if (!m.data) return NULL;
   m.out = image_like(in, err);
-  bool u8 = in->type == IMAGE_U8, ok = false;
-  if (m.out) ok = u8 && m.radius == 1 ? three(&m) : u8 && m.radius == 2 ? five(&m) : u8 && m.radius > NETWORK_RADIUS ? histogram(&m) : network(&m);
-  mem_free(own);
-  if (ok) return keep_alpha(m.out, in), m.out;
-  if (m.out) err_memory(err);
+  if (!m.out) return NULL;
+  const bool u8 = in->type == IMAGE_U8;
+  if (u8 && m.radius == 1 ? three(&m) : u8 && m.radius == 2 ? five(&m) : padded(&m, err)) return keep_alpha(m.out, in), m.out;
   image_unref(m.out);
-  return NULL;
+  return err_memory(err), NULL;
 }
