@@ -51,27 +51,30 @@ static inline __attribute__((always_inline)) void run_channels(const uint16_t *r
     }
 }
 
-typedef uint16_t Four16 __attribute__((vector_size(8)));
-typedef uint32_t Four32 __attribute__((vector_size(16)));
+typedef int16_t Four16 __attribute__((vector_size(8)));
+typedef int32_t Four32 __attribute__((vector_size(16)));
 
-static inline Four32 four(const uint16_t *p) {
-  Four16 v;
-  memcpy(&v, p, sizeof v);
-  return __builtin_convertvector(v, Four32);
+/* What comes less what goes, of four channels; samples are below 2^15. */
+static inline Four32 change(const uint16_t *come, const uint16_t *gone) {
+  Four16 a, b;
+  memcpy(&a, come, sizeof a);
+  memcpy(&b, gone, sizeof b);
+  return __builtin_convertvector(a - b, Four32);
 }
 
 /* The same for three or four channels at once; of three, the fourth sum is written over by the next pixel. */
 static inline __attribute__((always_inline)) void run_four(const uint16_t *row, int whole, size_t c, size_t w, uint32_t *sum) {
+  static const uint16_t none[4];
   Four32 s = {0};
   size_t window = (size_t)(2 * whole + 1) * c;
-  for (size_t i = 0; i < window; i += c) s += four(row + i);
+  for (size_t i = 0; i < window; i += c) s += change(row + i, none);
   for (size_t x = 0; x < w; x++, row += c, sum += c) {
-    s += four(row + window) - four(row);
+    s += change(row + window, row);
     memcpy(sum, &s, sizeof s);
   }
 }
 
-static void run_u16(const uint16_t *row, int whole, int c, int w, uint32_t *sum) {
+KERNEL static void run_u16(const uint16_t *row, int whole, int c, int w, uint32_t *sum) {
   if (c == 3) run_four(row, whole, 3, (size_t)w, sum);
   else if (c == 4) run_four(row, whole, 4, (size_t)w, sum);
   else if (c == 1) run_channels(row, whole, 1, (size_t)w, sum);
