@@ -13,11 +13,20 @@
 #include "prim/planes.h"
 #include "prim/point.h"
 
-static void split_f32(Floats *s, const float *src, int c, int n) {
-  for (int i = 0; i < n; i++, src += c) s->r[i] = src[0], s->g[i] = src[1], s->b[i] = src[2];
+KERNEL static void split_f32(Floats *restrict s, const float *restrict src, int c, int n) {
+  if (c == 3)
+    for (int i = 0; i < n; i++) s->r[i] = src[3 * i], s->g[i] = src[3 * i + 1], s->b[i] = src[3 * i + 2];
+  else
+    for (int i = 0; i < n; i++, src += c) s->r[i] = src[0], s->g[i] = src[1], s->b[i] = src[2];
 }
 
-static void join_f32(const Floats *s, const float *src, float *dst, int c, int n) {
+/* src may be dst. */
+KERNEL static void join_f32(const Floats *restrict s, const float *src, float *dst, int c, int n) {
+  if (c == 3) {
+    float *restrict to = dst;
+    for (int i = 0; i < n; i++) to[3 * i] = unit(s->r[i]), to[3 * i + 1] = unit(s->g[i]), to[3 * i + 2] = unit(s->b[i]);
+    return;
+  }
   for (int i = 0; i < n; i++, src += c, dst += c) {
     for (int k = 3; k < c; k++) dst[k] = src[k];
     dst[0] = unit(s->r[i]), dst[1] = unit(s->g[i]), dst[2] = unit(s->b[i]);

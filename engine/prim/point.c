@@ -185,15 +185,43 @@ static void shift_rows_u8(const Point *p, const uint8_t *src, size_t src_stride,
   for (int y = y0; y < y1; y++, src += src_stride, dst += dst_stride) shift_row(src, dst, n, more, less);
 }
 
+/* Per sample of a period: factor, addend, limits. */
+typedef struct Lines { float gain[PERIOD], offset[PERIOD], lo[PERIOD], hi[PERIOD]; } Lines;
+
+static inline float affine_f32(float v, const Lines *l, size_t i) {
+  v = v * l->gain[i] + l->offset[i];
+  return v < l->lo[i] ? l->lo[i] : v > l->hi[i] ? l->hi[i] : v;
+}
+
+KERNEL static void affine_row_f32(const float *src, float *dst, size_t n, const Lines *l) {
+  for (; n >= PERIOD; n -= PERIOD, src += PERIOD, dst += PERIOD)
+    for (size_t i = 0; i < PERIOD; i++) dst[i] = affine_f32(src[i], l, i);
+  for (size_t i = 0; i < n; i++) dst[i] = affine_f32(src[i], l, i);
+}
+
+/* Rows whose channels do not fill a period. */
+static void affine_plain_f32(const Point *p, const float *from, float *to) {
+  for (int x = 0; x < p->w; x++, from += p->c, to += p->c)
+    for (int k = 0; k < p->c; k++) {
+      const int m = k < 3 ? k : 3;
+      to[k] = k < p->colours ? unit(from[k] * p->f[m] + p->f[4 + m]) : from[k];
+    }
+}
+
+/* What is no colour passes as it is: less 0 is the addend that keeps even the sign of 0. */
 static void affine_rows_f32(const Point *p, const uint8_t *src, size_t src_stride, uint8_t *dst, size_t dst_stride, int y0, int y1) {
+  Lines l;
+  for (int i = 0; i < PERIOD; i++) {
+    const int k = i % p->c, m = k < 3 ? k : 3;
+    const bool colour = k < p->colours;
+    l.gain[i] = colour ? p->f[m] : 1.0f, l.offset[i] = colour ? p->f[4 + m] : -0.0f;
+    l.lo[i] = colour ? 0.0f : -INFINITY, l.hi[i] = colour ? 1.0f : INFINITY;
+  }
   for (int y = y0; y < y1; y++, src += src_stride, dst += dst_stride) {
     const float *from = (const float *)(const void *)src;
     float *to = (float *)(void *)dst;
-    for (int x = 0; x < p->w; x++, from += p->c, to += p->c)
-      for (int k = 0; k < p->c; k++) {
-        const int m = k < 3 ? k : 3;
-        to[k] = k < p->colours ? unit(from[k] * p->f[m] + p->f[4 + m]) : from[k];
-      }
+    if (PERIOD % p->c == 0) affine_row_f32(from, to, (size_t)p->w * (size_t)p->c, &l);
+    else affine_plain_f32(p, from, to);
   }
 }
 
