@@ -64,27 +64,46 @@ static int spline_weights(double t, bool dense, double w[4], double dw[4]) {
 
 static double in_range(double t, int n) { return !(t > -2.0) ? -2.0 : t > n + 1.0 ? n + 1.0 : t; }
 
-void field_at(const Field *f, double x, double y, double d[2], double jac[4]) {
-  double wx[4], wy[4], dwx[4], dwy[4];
-  bool dense = is_dense(f);
-  int i0 = spline_weights(in_range(x / f->cell_w, f->cols), dense, wx, dwx);
-  int j0 = spline_weights(in_range(y / f->cell_h, f->rows), dense, wy, dwy);
-  double s[2] = {0, 0}, g[4] = {0, 0, 0, 0};
-  for (int j = 0; j < 4; j++) {
-    size_t row = (size_t)clamp_index(j0 + j, f->rows) * (size_t)f->cols;
+/* The four nodes around a point along one axis, ends repeated. */
+static void nodes_around(int first, int n, size_t by, size_t at[4]) {
+  for (int k = 0; k < 4; k++) at[k] = (size_t)clamp_index(first + k, n) * by;
+}
+
+/* Displacement alone: most callers want no more, and its derivatives are two thirds of the work. */
+static void displacement(const Field *f, double x, double y, double d[2]) {
+  double wx[4], wy[4];
+  size_t col[4], row[4];
+  const bool dense = is_dense(f);
+  nodes_around(spline_weights(in_range(x / f->cell_w, f->cols), dense, wx, NULL), f->cols, 1, col);
+  nodes_around(spline_weights(in_range(y / f->cell_h, f->rows), dense, wy, NULL), f->rows, (size_t)f->cols, row);
+  double dx = 0.0, dy = 0.0;
+  for (int j = 0; j < 4; j++)
     for (int i = 0; i < 4; i++) {
-      size_t k = row + (size_t)clamp_index(i0 + i, f->cols);
-      double a = wx[i] * wy[j], ax = dwx[i] * wy[j] / f->cell_w, ay = wx[i] * dwy[j] / f->cell_h;
-      s[0] += a * f->dx[k];
-      s[1] += a * f->dy[k];
+      const double a = wx[i] * wy[j];
+      dx += a * f->dx[row[j] + col[i]];
+      dy += a * f->dy[row[j] + col[i]];
+    }
+  d[0] = dx, d[1] = dy;
+}
+
+void field_at(const Field *f, double x, double y, double d[2], double jac[4]) {
+  double wx[4], wy[4], dwx[4], dwy[4], g[4] = {0, 0, 0, 0};
+  size_t col[4], row[4];
+  const bool dense = is_dense(f);
+  displacement(f, x, y, d);
+  if (!jac) return;
+  nodes_around(spline_weights(in_range(x / f->cell_w, f->cols), dense, wx, dwx), f->cols, 1, col);
+  nodes_around(spline_weights(in_range(y / f->cell_h, f->rows), dense, wy, dwy), f->rows, (size_t)f->cols, row);
+  for (int j = 0; j < 4; j++)
+    for (int i = 0; i < 4; i++) {
+      const size_t k = row[j] + col[i];
+      const double ax = dwx[i] * wy[j] / f->cell_w, ay = wx[i] * dwy[j] / f->cell_h;
       g[0] += ax * f->dx[k];
       g[1] += ay * f->dx[k];
       g[2] += ax * f->dy[k];
       g[3] += ay * f->dy[k];
     }
-  }
-  memcpy(d, s, sizeof s);
-  if (jac) memcpy(jac, g, sizeof g);
+  memcpy(jac, g, sizeof g);
 }
 
 static double miss(const Field *f, const double q[2], double x, double y, double r[2], double jac[4]) {

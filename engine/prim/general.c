@@ -192,6 +192,61 @@ static void sample_once(Walk *w, int n, uint8_t *dst) {
   add_fill(w, n, dst);
 }
 
+/* Pixels a <= i < b of the run at x, whatever they meet. */
+static void walk_part(Walk *w, int x, int y, Span part, double dx, double dy, uint8_t *dst, size_t px) {
+  if (part.a >= part.b) return;
+  walk_run(w, x + part.a, y, part.b - part.a, dx, dy);
+  sample_once(w, part.b - part.a, dst + (size_t)part.a * px);
+}
+
+static void fill_part(const Walk *w, Span part, uint8_t *dst, size_t px) {
+  uint8_t *p = dst + (size_t)part.a * px;
+  if (part.a >= part.b) return;
+  if (!w->lit) {
+    memset(p, 0, (size_t)(part.b - part.a) * px);
+    return;
+  }
+  for (int i = part.a; i < part.b; i++, p += px)
+    for (int k = 0; k < w->c; k++) {
+      if (w->sampler.im->type == IMAGE_U8) p[k] = (uint8_t)w->colour[k];
+      else memcpy(p + (size_t)k * sizeof *w->colour, w->colour + k, sizeof *w->colour);
+    }
+}
+
+/* Input pixels from the frame to what is outside for sure: two output pixels may be missing from a span. */
+#define FAR 8.0
+
+/* An affine run falls into what is far outside, what is well inside, and a little between. */
+static void run_straight(Walk *w, int x, int y, int n, double dx, double dy, uint8_t *dst, size_t px) {
+  const Stage *s = w->s;
+  const double far[4] = {-FAR, -FAR, s->in_w + FAR, s->in_h + FAR};
+  double box[4];
+  straight_box(&w->sampler, box);
+  Span shown = {0, n}, in = straight_span(s->back, x, y + 0.5 + dy, n, box);
+  if (s->border == BORDER_CONSTANT) shown = straight_span(s->back, x, y + 0.5 + dy, n, far);
+  if (in.a >= in.b) in = (Span){shown.a, shown.a};
+  fill_part(w, (Span){0, shown.a}, dst, px);
+  walk_part(w, x, y, (Span){shown.a, in.a}, dx, dy, dst, px);
+  if (in.a < in.b) straight_run(&w->sampler, s->back, x + in.a, dx, y + 0.5 + dy, in.b - in.a, dst + (size_t)in.a * px);
+  walk_part(w, x, y, (Span){in.b, shown.b}, dx, dy, dst, px);
+  fill_part(w, (Span){shown.b, n}, dst, px);
+}
+
+/* One sample for each of n pixels, dx and dy from their centres. */
+static void sample_row(Walk *w, int x, int y, int n, double dx, double dy, uint8_t *dst) {
+  const size_t px = (size_t)w->c * image_sample_size(w->sampler.im);
+  if (w->straight) run_straight(w, x, y, n, dx, dy, dst, px);
+  else walk_part(w, x, y, (Span){0, n}, dx, dy, dst, px);
+}
+
+KERNEL static void add_u8(float *restrict sum, const uint8_t *v, int n) {
+  for (int k = 0; k < n; k++) sum[k] += (float)v[k];
+}
+
+KERNEL static void add_f32(float *restrict sum, const float *v, int n) {
+  for (int k = 0; k < n; k++) sum[k] += v[k];
+}
+
 /* Mean of nx x ny samples per pixel. */
 static void sample_fine(Walk *w, int x0, int y, int n, int nx, int ny, uint8_t *dst) {
   const int m = n * w->c;
@@ -200,9 +255,9 @@ static void sample_fine(Walk *w, int x0, int y, int n, int nx, int ny, uint8_t *
   memset(w->sum, 0, (size_t)m * sizeof *w->sum);
   for (int j = 0; j < ny; j++)
     for (int i = 0; i < nx; i++) {
-      walk_run(w, x0, y, n, (i + 0.5) / nx - 0.5, (j + 0.5) / ny - 0.5);
-      sample_once(w, n, w->sample);
-      for (int k = 0; k < m; k++) w->sum[k] += u8 ? (float)w->sample[k] : f[k];
+      sample_row(w, x0, y, n, (i + 0.5) / nx - 0.5, (j + 0.5) / ny - 0.5, w->sample);
+      if (u8) add_u8(w->sum, w->sample, m);
+      else add_f32(w->sum, f, m);
     }
   const float scale = 1.0f / (float)(nx * ny);
   for (int k = 0; k < m; k++) {
@@ -328,54 +383,13 @@ static void plan_patch(Walk *w, const Image *out, int y) {
   }
 }
 
-/* Pixels a <= i < b of the run at x, whatever they meet. */
-static void walk_part(Walk *w, int x, int y, Span part, uint8_t *dst, size_t px) {
-  if (part.a >= part.b) return;
-  walk_run(w, x + part.a, y, part.b - part.a, 0.0, 0.0);
-  sample_once(w, part.b - part.a, dst + (size_t)part.a * px);
-}
-
-static void fill_part(const Walk *w, Span part, uint8_t *dst, size_t px) {
-  uint8_t *p = dst + (size_t)part.a * px;
-  if (part.a >= part.b) return;
-  if (!w->lit) {
-    memset(p, 0, (size_t)(part.b - part.a) * px);
-    return;
-  }
-  for (int i = part.a; i < part.b; i++, p += px)
-    for (int k = 0; k < w->c; k++) {
-      if (w->sampler.im->type == IMAGE_U8) p[k] = (uint8_t)w->colour[k];
-      else memcpy(p + (size_t)k * sizeof *w->colour, w->colour + k, sizeof *w->colour);
-    }
-}
-
-/* Input pixels from the frame to what is outside for sure: two output pixels may be missing from a span. */
-#define FAR 8.0
-
-/* An affine run falls into what is far outside, what is well inside, and a little between. */
-static void run_straight(Walk *w, int x, int y, int n, uint8_t *dst, size_t px) {
-  const Stage *s = w->s;
-  const double far[4] = {-FAR, -FAR, s->in_w + FAR, s->in_h + FAR};
-  double box[4];
-  straight_box(&w->sampler, box);
-  Span shown = {0, n}, in = straight_span(s->back, x, y, n, box);
-  if (s->border == BORDER_CONSTANT) shown = straight_span(s->back, x, y, n, far);
-  if (in.a >= in.b) in = (Span){shown.a, shown.a};
-  fill_part(w, (Span){0, shown.a}, dst, px);
-  walk_part(w, x, y, (Span){shown.a, in.a}, dst, px);
-  if (in.a < in.b) straight_run(&w->sampler, s->back, x + in.a, y, in.b - in.a, dst + (size_t)in.a * px);
-  walk_part(w, x, y, (Span){in.b, shown.b}, dst, px);
-  fill_part(w, (Span){shown.b, n}, dst, px);
-}
-
 static void run_pixels(Walk *w, Image *out, int x, int y) {
   int n = out->w - x < RUN ? out->w - x : RUN;
   const uint8_t *fine = w->fine + 2 * (x / RUN);
   const size_t px = (size_t)out->c * image_sample_size(out);
   uint8_t *dst = image_row(out, y) + (size_t)x * px;
   if (fine[0] * fine[1] > 1) sample_fine(w, x, y, n, fine[0], fine[1], dst);
-  else if (w->straight) run_straight(w, x, y, n, dst, px);
-  else walk_part(w, x, y, (Span){0, n}, dst, px);
+  else sample_row(w, x, y, n, 0.0, 0.0, dst);
 }
 
 /* Rows y0 <= y < y1. Tile by tile, so that the part of the input in use stays in the first cache; a field goes row by row. */

@@ -66,12 +66,13 @@ static inline uint8_t lerp_u8(int a, int b, int c, int d, int fx, int fy) {
 
 /* Affine runs (straight.c). Pixels a <= i < b of n. */
 typedef struct Span { int a, b; } Span;
-/* Which of n pixels from x on have their source inside box (left, top, right, bottom) for sure. */
-Span straight_span(const double *m, int x, int y, int n, const double box[4]);
+/* Which of n pixels from column x on have their source inside box (left, top, right, bottom) for sure; y is the height of
+ * the points looked at, which may lie up to half a pixel beside the centres. */
+Span straight_span(const double *m, int x, double y, int n, const double box[4]);
 /* Can it do this, and where in the input must the sources lie? */
 bool straight_can(const Sampler *s);
 void straight_box(const Sampler *s, double box[4]);
-/* n <= RUN pixels from x on, all inside that box. */
-void straight_run(const Sampler *s, const double *m, int x, int y, int n, uint8_t *dst);
+/* n <= RUN pixels at x + .5 + dx and on, y, all inside that box. */
+void straight_run(const Sampler *s, const double *m, int x, double dx, double y, int n, uint8_t *dst);
 
 #endif

@@ -7,22 +7,21 @@
 #include "base/cpu.h"
 #include "prim/lerp.h"
 
-/* Part of the x axis where lo <= a (x + .5) + t <= hi; a whole pixel less at each end, so that rounding cannot matter. */
+/* Part of the x axis where lo <= a (x + .5) + t <= hi; a whole pixel less at each end, so that neither
+ * rounding nor half a pixel to either side can matter. */
 static void narrow(double a, double t, double lo, double hi, double *from, double *to) {
   double x0 = (lo - t) / a - 0.5, x1 = (hi - t) / a - 0.5;
-  if (fabs(a) < 1e-9) {
-    if (t < lo + 1e-3 || t > hi - 1e-3) *to = *from;
-    return;
-  }
+  if (lo >= hi || (fabs(a) < 1e-9 && (t < lo + 1e-3 || t > hi - 1e-3))) *to = *from;
+  if (lo >= hi || fabs(a) < 1e-9) return;
   double first = (x0 < x1 ? x0 : x1) + 1.0, last = (x0 < x1 ? x1 : x0) - 1.0;
   if (first > *from) *from = ceil(first);
   if (last < *to) *to = floor(last);
 }
 
-Span straight_span(const double *m, int x, int y, int n, const double box[4]) {
+Span straight_span(const double *m, int x, double y, int n, const double box[4]) {
   double from = x, to = x + n;
-  narrow(m[0], m[1] * (y + 0.5) + m[2], box[0], box[2], &from, &to);
-  narrow(m[3], m[4] * (y + 0.5) + m[5], box[1], box[3], &from, &to);
+  narrow(m[0], m[1] * y + m[2], box[0], box[2], &from, &to);
+  narrow(m[3], m[4] * y + m[5], box[1], box[3], &from, &to);
   if (!(from < to)) return (Span){0, 0};
   return (Span){(int)(from - x), (int)(to - x)};
 }
@@ -41,10 +40,10 @@ static inline void ahead(const uint8_t *data, const Line *l, int i) {
   __builtin_prefetch((const void *)((uintptr_t)data + (uintptr_t)(l->top[i] + l->ahead)));
 }
 
-KERNEL static void line_linear(const double *m, int x, int y, int n, int stride, int px, Line *l) {
-  const double a = m[0], c = m[2], d = m[3], f = m[5], by = m[1] * (y + 0.5), ey = m[4] * (y + 0.5);
+KERNEL static void line_linear(const double *m, int x, double dx, double y, int n, int stride, int px, Line *l) {
+  const double a = m[0], c = m[2], d = m[3], f = m[5], by = m[1] * y, ey = m[4] * y;
   for (int i = 0; i < n; i++) {
-    const double at = x + i + 0.5;
+    const double at = x + i + 0.5 + dx;
     const int u = (int)(((a * at + by + c) + 0.5) * 256.0 + 0.5) - 256, v = (int)(((d * at + ey + f) + 0.5) * 256.0 + 0.5) - 256;
     l->top[i] = (v >> 8) * stride + (u >> 8) * px;
     l->low[i] = l->top[i] + stride;
@@ -53,10 +52,10 @@ KERNEL static void line_linear(const double *m, int x, int y, int n, int stride,
   }
 }
 
-KERNEL static void line_nearest(const double *m, int x, int y, int n, int stride, int px, int *top) {
-  const double a = m[0], c = m[2], d = m[3], f = m[5], by = m[1] * (y + 0.5), ey = m[4] * (y + 0.5);
+KERNEL static void line_nearest(const double *m, int x, double dx, double y, int n, int stride, int px, int *top) {
+  const double a = m[0], c = m[2], d = m[3], f = m[5], by = m[1] * y, ey = m[4] * y;
   for (int i = 0; i < n; i++) {
-    const double at = x + i + 0.5;
+    const double at = x + i + 0.5 + dx;
     top[i] = (int)(d * at + ey + f) * stride + (int)(a * at + by + c) * px;
   }
 }
@@ -134,16 +133,16 @@ void straight_box(const Sampler *s, double box[4]) {
   box[3] = s->im->h - 1.0;
 }
 
-void straight_run(const Sampler *s, const double *m, int x, int y, int n, uint8_t *dst) {
+void straight_run(const Sampler *s, const double *m, int x, double dx, double y, int n, uint8_t *dst) {
   const Image *im = s->im;
   const int px = im->c * (int)image_sample_size(im);
   Line l;
   l.ahead = (ptrdiff_t)floor(AHEAD * m[4]) * (ptrdiff_t)im->stride + (ptrdiff_t)floor(AHEAD * m[1]) * px;
   if (s->interp == INTERP_NEAREST) {
-    line_nearest(m, x, y, n, (int)im->stride, px, l.top);
+    line_nearest(m, x, dx, y, n, (int)im->stride, px, l.top);
     copy_nearest(im->data, &l, n, dst, (size_t)px);
   } else {
-    line_linear(m, x, y, n, (int)im->stride, px, &l);
+    line_linear(m, x, dx, y, n, (int)im->stride, px, &l);
     linear_rest(im->data, &l, has_quads() ? linear_wide(im->data, &l, n, dst, im->c) : 0, n, dst, im->c);
   }
 }

@@ -422,4 +422,19 @@ t.test("more is further from the photograph", function()
   end
 end)
 
+t.test("convolution: sums beyond every integer end at black and white", function()
+  local im = image.new(9, 5, 3, "u8", 100)
+  for _, sign in ipairs { 1, -1 } do
+    local out = im:run { { op = "convolve", kernel = { 1e6, 1e6, 1e6 }, width = 3, height = 1, scale = sign * 1e6 } }
+    t.eq({ out:pixel(4, 2) }, sign > 0 and { 255, 255, 255 } or { 0, 0, 0 })
+  end
+end)
+
+t.test("jpeg: alpha and f32 go through as the bytes would", function()
+  local im = image.new(33, 21, 3, "u8", 128):run { { op = "uniform_noise", amplitude = 0.5, key = KEY }, { op = "gaussian", sigma = 1 } }
+  local want = im:run { { op = "jpeg", quality = 40 } }
+  t.eq(im:convert { alpha = true }:run { { op = "jpeg", quality = 40 } }:convert { channels = 3 }:hash(), want:hash())
+  t.eq(im:convert { type = "f32" }:run { { op = "jpeg", quality = 40 } }:convert { type = "u8" }:hash(), want:hash())
+end)
+
 t.done()

@@ -179,4 +179,48 @@ t.test("spectral data: maps of samples work, colour refuses", function()
   t.fails("hue: an image of 7 colour channels", im:run { prim.hue(30) })
 end)
 
+--- What a matrix makes of a pixel, not rounded.
+local function product(m, r, g, b)
+  local out = {}
+  for k = 0, 2 do
+    local v = m[4 * k + 1] * r + m[4 * k + 2] * g + m[4 * k + 3] * b + 255 * m[4 * k + 4]
+    out[k + 1] = math.min(math.max(v, 0), 255)
+  end
+  return out
+end
+
+t.test("matrix: within 0.58 of the sum in every pixel of a strip, whatever its weights", function()
+  local matrices = {
+    { 0.4, 0.4, 0.2, 0, 0.3, 0.5, 0.2, 0, 0.2, 0.3, 0.5, 0 }, { 1.9, -0.9, 0.1, -0.1, -1.5, 1.9, 0.5, 0.05, 0.3, -1.9, 1.7, 0.09 },
+    { 1.99, 1.99, 0, -0.01, -1.99, 0, 0, 2, 0, 0, 0, 3.9 }, { 5, -3, 0.5, 0, 0, 60, -60, 0.3, 1, 1, 1, -7 },
+  }
+  for _, w in ipairs { 1, 31, 32, 97, 545 } do
+    local im = core.image.new(w, 2, 3, "u8", 128):run { { op = "uniform_noise", amplitude = 0.5, per_channel = true, key = "0123456789abcdef" } }
+    local grey = im:run { prim.grayscale() }
+    for n, m in ipairs(matrices) do
+      local out, worst, luma = im:run { prim.matrix(m) }, 0, 0
+      for x = 0, w - 1 do
+        local r, g, b = im:pixel(x, 1)
+        local want, got = product(m, r, g, b), { out:pixel(x, 1) }
+        for k = 1, 3 do worst = math.max(worst, math.abs(want[k] - got[k])) end
+        luma = math.max(luma, math.abs(0.299 * r + 0.587 * g + 0.114 * b - (grey:pixel(x, 1))))
+      end
+      t.ok(worst < 0.58, ("matrix %d, %d pixels: off by %g"):format(n, w, worst))
+      t.ok(luma < 0.53, ("grey, %d pixels: off by %g"):format(w, luma))
+    end
+  end
+end)
+
+t.test("grey pixels stay, shuffling is exact, f32 keeps alpha to the bit", function()
+  local ramp = core.image.new(256, 1, 1, "u8", 0):run { { op = "uniform_noise", amplitude = 1, key = "0123456789abcdef" } }:convert { channels = 3 }
+  t.eq(ramp:run { prim.grayscale() }:hash(), ramp:hash())
+  local im = core.image.new(99, 3, 3, "u8", 128):run { { op = "uniform_noise", amplitude = 0.5, per_channel = true, key = "0123456789abcdef" } }
+  t.eq(im:run { prim.channel_shuffle "gbr", prim.channel_shuffle "brg" }:hash(), im:hash())
+  local rgba = core.image.new(70, 2, 4, "f32", 0.25)
+  local out = rgba:run { prim.gain_offset(2, 0.1) }
+  t.eq({ out:pixel(69, 1) }, { out:pixel(0, 0) })
+  t.eq(select(4, out:pixel(33, 1)), select(4, rgba:pixel(33, 1)))
+  t.near((out:pixel(33, 1)), 0.6, 1e-6)
+end)
+
 t.done()

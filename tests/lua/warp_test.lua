@@ -88,4 +88,47 @@ print(numpy.abs(numpy.asarray(a).astype(int) - numpy.asarray(b)).max())
   end
 end)
 
+--- Where an output pixel comes from, and what stands there: nil for pixels too near the frame's edge to tell.
+local function expected(im, warp, x, y, linear, fill)
+  local w, h, sx, sy = im.width, im.height, warp:source(x + 0.5, y + 0.5)
+  if not linear then
+    if math.min(math.abs(sx - math.floor(sx + 0.5)), math.abs(sy - math.floor(sy + 0.5))) < 1e-6 then return nil end
+    if sx < 0 or sy < 0 or sx >= w or sy >= h then return fill end
+    return (im:pixel(math.floor(sx), math.floor(sy)))
+  end
+  if sx < -0.51 or sy < -0.51 or sx > w + 0.51 or sy > h + 0.51 then return fill end
+  if sx < 0.51 or sy < 0.51 or sx > w - 0.51 or sy > h - 0.51 then return nil end
+  local i, j = math.floor(sx - 0.5), math.floor(sy - 0.5)
+  local u, v = sx - 0.5 - i, sy - 0.5 - j
+  local r, d = math.min(i + 1, w - 1), math.min(j + 1, h - 1)
+  local top = im:pixel(i, j) * (1 - u) + im:pixel(r, j) * u
+  return top * (1 - v) + im:pixel(i, d) * (1 - u) * v + im:pixel(r, d) * u * v
+end
+
+t.test("straight runs: every pixel is what its source says, in any size", function()
+  local steps = {
+    { op = "rotate", degrees = 77.7 }, { op = "rotate", degrees = -3 }, { op = "shear", x = 30 }, { op = "scale", factor = 3.3 },
+    { op = "translate", x = 2.25, y = -1.5 }, { op = "rotate", degrees = 180.0001 },
+  }
+  for _, size in ipairs { { 1, 1 }, { 2, 9 }, { 5, 7 }, { 9, 3 }, { 23, 17 }, { 150, 40 } } do
+    for _, c in ipairs { 1, 3 } do
+      local im = picture(size[1], size[2], c)
+      for _, step in ipairs(steps) do
+        for _, interp in ipairs { "nearest", "linear" } do
+          step.interp, step.fill, step.fill_green, step.fill_blue = interp, 200, 10, 20
+          local p = plan.new { step }
+          local out, warp, worst = im:run(p), p:warp(im.width, im.height), 0
+          for y = 0, im.height - 1 do
+            for x = 0, im.width - 1 do
+              local want = expected(im, warp, x, y, interp == "linear", 200)
+              if want then worst = math.max(worst, math.abs(want - (out:pixel(x, y)))) end
+            end
+          end
+          t.ok(worst <= (interp == "linear" and 1.6 or 0), ("%s %s %dx%dx%d: off by %g"):format(step.op, interp, size[1], size[2], c, worst))
+        end
+      end
+    end
+  end
+end)
+
 t.done()
