@@ -5,6 +5,8 @@ local net = require "onnx_net"
 local runtime = require "brink.model.runtime"
 local core = brink.core
 
+local BRINK = os.getenv "BRINK" or "build/brink"
+
 local function need_runtime()
   local rt, why = runtime.open()
   if not rt then t.skip(why) end
@@ -154,6 +156,22 @@ t.test("a model file that changes under a running study is refused, not mixed in
   local label, why = model:predict(picture(1))
   t.eq(label, nil)
   t.ok(tostring(why):find("changed while it was in use"), why)
+end)
+
+t.test("the library in a stock interpreter isolates as well", function()
+  need_runtime()
+  local built = BRINK:match "^(.*)/[^/]*$" or "."
+  if not os.execute "lua5.4 -v >/dev/null 2>&1" or core.file.info(built .. "/brink.so").type ~= "file" then t.skip "no lua5.4, or no brink.so" end
+  local script = t.tmp() .. "/stock.lua"
+  t.ok(core.file.write(script, ([[
+    package.cpath = %q .. "/?.so;" .. package.cpath
+    local brink = require "brink"
+    local net <close> = assert(brink.model { onnx = %q, input = "raw", output = "regress", isolate = true, workers = 1 })
+    print(table.unpack(net:predict(brink.image.new(4, 4, 3, "u8", 9))))
+  ]]):format(built, saved(net.means(SHAPE)))))
+  local p = io.popen("lua5.4 " .. script .. " 2>&1")
+  t.eq(p:read "a", "9.0\t9.0\t9.0\n")
+  p:close()
 end)
 
 t.test("files with flipped bytes never end this process", function()

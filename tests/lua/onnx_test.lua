@@ -63,6 +63,17 @@ t.test("files that are no model are named for what they are", function()
   t.ok(not why:find("onnxruntime_src", 1, true), why)
 end)
 
+t.test("a Python package without a library is named", function()
+  local home = t.tmp() .. "/venv"
+  t.ok(core.file.mkdirs(home .. "/lib/python3.10/site-packages/onnxruntime/capi"))
+  t.ok(core.file.write(home .. "/lib/python3.10/site-packages/onnxruntime/capi/_pybind_state.py", ""))
+  local p = io.popen(("HOME=%s XDG_CACHE_HOME=%s VIRTUAL_ENV=%s ONNXRUNTIME_LIB= %s -e 'print(select(2, require \"brink.model.runtime\".open()))' 2>&1"):format(home, home, home, BRINK))
+  local said = p:read "a"
+  p:close()
+  if not said:find("is not there", 1, true) then t.skip "a runtime is installed for the whole system" end
+  t.has(said, "onnxruntime/capi holds no libonnxruntime.so: packages before 1.19 have none")
+end)
+
 t.test("UltraFace finds the face, where it is, and next to nothing in things", function()
   local path = t.shared "models/ultraface_rfb_320.onnx"
   need_runtime()

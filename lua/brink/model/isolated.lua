@@ -21,7 +21,7 @@ Runtime.__index = Runtime
 
 -- This program once more, in whichever interpreter we are.
 local function argv(spec)
-  return { "/proc/self/exe", "-e", ("require(%q).serve(%q)"):format("brink.model.isolated_worker", core.json.encode(spec)) }
+  return { "/proc/self/exe", "-e", ("require(%q) require(%q).serve(%q)"):format("brink", "brink.model.isolated_worker", core.json.encode(spec)) }
 end
 
 -- A stock interpreter finds brink where we found it.

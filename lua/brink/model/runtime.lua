@@ -18,13 +18,18 @@ local function each(dir, pattern, rest)
   return out
 end
 
--- libonnxruntime.so.* of a site-packages folder.
-local function pip(out, packages) table.move(each(packages .. "/onnxruntime/capi", "^libonnxruntime%.so", ""), 1, 100, #out + 1, out) end
+-- libonnxruntime.so.* of a site-packages folder; bare: packages that have none.
+local function pip(out, packages, bare)
+  local capi = packages .. "/onnxruntime/capi"
+  local list = each(capi, "^libonnxruntime%.so", "")
+  if bare then list = #list == 0 and #names(capi) > 0 and { capi } or {} end
+  table.move(list, 1, #list, #out + 1, out)
+end
 
-local function pip_of(out, lib)
+local function pip_of(out, lib, bare)
   for _, packages in ipairs(each(lib, "^python3", "")) do
-    pip(out, packages .. "/site-packages")
-    pip(out, packages .. "/dist-packages")
+    pip(out, packages .. "/site-packages", bare)
+    pip(out, packages .. "/dist-packages", bare)
   end
 end
 
@@ -53,6 +58,14 @@ function M.candidates()
   return out
 end
 
+-- A Python package that holds no library of its own (those before 1.19), or nil: its folder.
+local function old_package()
+  local lists = {}
+  pip_of(lists, (os.getenv "VIRTUAL_ENV" or "") .. "/lib", true)
+  pip_of(lists, (os.getenv "HOME" or "") .. "/.local/lib", true)
+  return lists[1]
+end
+
 local found -- the one in use when none is named
 
 --- The runtime: `path`, or the first that loads. nil, message, code when there is none; a path that was asked for (also by
@@ -75,6 +88,8 @@ function M.open(path)
       if candidate:find("/", 1, true) then reason = reason or message end
     end
   end
+  local bare = not reason and old_package()
+  if bare then reason = bare .. " holds no libonnxruntime.so: packages before 1.19 have none" end
   return nil, "ONNX Runtime is not there" .. (reason and " (" .. reason .. ")" or "") ..
     ": install it with `pip install onnxruntime` or `npm install onnxruntime-node`, or name the library in ONNXRUNTIME_LIB", "unsupported"
 end
