@@ -170,8 +170,10 @@ t.test("the library in a stock interpreter isolates as well", function()
     print(table.unpack(net:predict(brink.image.new(4, 4, 3, "u8", 9))))
   ]]):format(built, saved(net.means(SHAPE)))))
   local p = io.popen("lua5.4 " .. script .. " 2>&1")
-  t.eq(p:read "a", "9.0\t9.0\t9.0\n")
+  local said = p:read "a"
   p:close()
+  if said:find("ASan runtime", 1, true) then t.skip "brink.so was built for the address sanitizer" end
+  t.eq(said, "9.0\t9.0\t9.0\n")
 end)
 
 t.test("files with flipped bytes never end this process", function()
