@@ -11,7 +11,7 @@ local function sample_report(name)
   local curve = {}
   for k = 0, 20 do
     local i = k / 20
-    curve[#curve + 1] = { i = i, rise = i * i, lo = math.max(0, i * i - 0.1), hi = math.min(1, i * i + 0.1), n = 50, inferred = k % 3 == 1 }
+    curve[#curve + 1] = { i = i, rise = i * i, lo = math.max(0, i * i - 0.1), hi = math.min(1, i * i + 0.1), n = 50, few = k % 3 == 1 }
   end
   local function shot(i) return { src = pixel, width = 1, height = 1, i = i, sample = name, label = name, prediction = name, hash = ("ab"):rep(16), physical = "3 px" } end
   local row = { name = "GaussianBlur", side = "", family = "blur", doc = name, curve = curve, onset = { i = 0.15, lo = 0.1, hi = 0.2, physical = "3 px" },
@@ -86,16 +86,25 @@ t.test("a stretch measured on few pictures is thin, the rest is not", function()
   local report = sample_report "a"
   local text = page.render(report)
   t.ok(text:find('class="line few"', 1, true) and text:find('class="line"', 1, true))
-  for _, p in ipairs(report.rows[1].curve) do p.inferred = false end
+  for _, p in ipairs(report.rows[1].curve) do p.few = false end
   t.ok(not page.render(report):find('class="line few"', 1, true))
 end)
 
-t.test("where two pictures of many were asked the line keeps to the band, the dot does not", function()
-  local function curve(few) return svg.curve({ { i = 0, rise = 0 }, { i = 0.5, rise = 0.5, lo = 0, hi = 0.25, n = 2, inferred = few }, { i = 1, rise = 0.1 } }, { title = "t" }) end
-  local few, all = curve(true), curve(false)
-  local dot = 'cx="295" cy="' -- half way across
-  t.eq(few:match(dot .. '([%d.]+)"'), all:match(dot .. '([%d.]+)"'))
-  t.ok(tonumber(few:match 'L295 ([%d.]+)[^"]*" class="line few"') > tonumber(all:match 'L295 ([%d.]+)[^"]*" class="line"'))
+t.test("where few pictures were asked the line keeps to the band or passes by; the dot stays", function()
+  local function curve(n, few)
+    return svg.curve({ { i = 0, rise = 0 }, { i = 0.5, rise = 0.5, lo = 0, hi = 0.25, n = n, few = few }, { i = 1, rise = 0.1, few = few, n = 2 } }, { title = "t" })
+  end
+  local glance, few, all = curve(2, true), curve(9, true), curve(2, false)
+  local function dot(s) return s:match 'cx="295" cy="([%d.]+)"' end -- half way across
+  t.eq({ dot(glance), dot(few) }, { dot(all), dot(all) })
+  local function line(s, class) return tonumber(s:match('L295 ([%d.]+)[^"]*" class="' .. class .. '"')) end
+  t.ok(line(few, "line few") > line(all, "line"))
+  t.eq(line(glance, "line few"), nil)
+  t.ok(glance:find('L544 [%d.]+" class="line few"'), "the last tick belongs to the line")
+  local points = { { i = 0, rise = 0, n = 50 } }
+  for k = 1, 4 do points[k + 1] = { i = k / 4, rise = k % 2, n = 2, few = true } end
+  local y = ("%.1f"):format(tonumber(svg.curve({ { i = 0, rise = 0.5 } }, { title = "t" }):match 'cy="([%d.]+)"')):gsub("%.0$", "")
+  t.has(svg.curve(points, { title = "t" }), ("L170.5 %sL544 %s\" class=\"line few\""):format(y, y))
 end)
 
 t.test("a warning stands at the top, escaped; without one there is none", function()

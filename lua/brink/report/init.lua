@@ -149,7 +149,7 @@ end
 local function side_of(study, curve, names, baseline)
   local row = augment.find(curve.name)
   local points = {}
-  for k, p in ipairs(curve.points) do points[k] = { i = p.i, rise = p.rise, lo = p.lo, hi = p.hi, n = p.n, inferred = not p.complete } end
+  for k, p in ipairs(curve.points) do points[k] = { i = p.i, rise = p.rise, lo = p.lo, hi = p.hi, n = p.n, few = not p.complete } end
   local islands = {}
   for k, s in ipairs(curve.bounds.islands or {}) do islands[k] = { s.from, s.to } end
   if #islands == 0 then band(points) end

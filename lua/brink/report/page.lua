@@ -168,7 +168,7 @@ the thin line is the break's 95 % interval. Sorted by fragility; the axis is int
 
 local FOOT = [[<p>How to read a curve: the line is the mean rise of the error over the baseline, measured on the same images; the shaded band is its 95 % interval.
 <b>Onset</b> is where the rise first exceeds {{onset}}, <b>break</b> where it first exceeds {{brk}}; their own 95 % intervals are shaded.
-Small grey dots and thin lines were measured on few of the images only; where the curve rises, their band is bounded by that of their neighbours, and the line keeps to it.
+Small grey dots and thin lines were measured on few of the images only; where the curve rises, their band is bounded by that of their neighbours, and the line keeps to it; a glance (under eight images) counts with its neighbours.
 The <b>first failure</b> is a picture that fails at the lowest intensity at which any does, the <b>last success</b> one that is still answered well at the highest intensity up to the break. A curve says what happens to these images, one effect at a time; it cannot speak for other data or for effects together.</p>
 <p>Made by brink. The pictures are the very pixels that were tested; the short code under each begins their hash.</p>]]
 

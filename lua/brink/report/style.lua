@@ -52,7 +52,7 @@ figure.good img { outline:3px solid var(--safe); outline-offset:-3px; } figure.b
 .curve .threshold { stroke:var(--soft); stroke-width:1; stroke-dasharray:2 4; }
 .curve .band { fill:var(--band); } .curve .line { fill:none; stroke:var(--accent); stroke-width:2.2; stroke-linejoin:round; stroke-linecap:round; }
 .curve .few { stroke-width:1.4; opacity:.6; }
-.curve .dot { fill:var(--accent); } .curve .inferred { fill:var(--soft); }
+.curve .dot { fill:var(--accent); } .curve .dot.few { fill:var(--soft); }
 .curve .onset { stroke:var(--doubt); stroke-width:2; } .curve .break { stroke:var(--broken); stroke-width:2; }
 .curve .onset-band { fill:var(--doubt); opacity:.13; } .curve .break-band { fill:var(--broken); opacity:.13; }
 .curve .island { fill:var(--safe); opacity:.7; }

@@ -56,14 +56,40 @@ local function bound(out, X, Y, low, b, class, drop)
   out[#out + 1] = text(X(b.i) + (b.i > 0.9 and -4 or 4), Y(1) + 11 + drop, "mark " .. class .. "-text" .. (b.i > 0.9 and " end" or ""), class)
 end
 
+-- Ticks where fewer pictures were asked say whether to look there, not where the curve is: neighbours count together.
+local GLANCE = 8
+
+local function kept(p, rise) return p.few and p.lo and math.max(p.lo, math.min(rise, p.hi)) or rise end
+
+-- The points the line goes through, inside their band: ticks, and level stretches over ticks that were glanced at, where they
+-- have enough pictures together. The first and the last tick always have one.
+local function course(curve)
+  local out, from, n, sum = {}, nil, 0, 0.0
+  local function put(p, rise) out[#out + 1] = { i = p.i, rise = kept(p, rise), few = p.few } end
+  for k, p in ipairs(curve) do
+    if p.few and p.n and p.n < GLANCE then
+      from, n, sum = from or p, n + p.n, sum + p.n * p.rise
+      local enough = n >= GLANCE
+      if enough and from ~= p then put(from, sum / n) end
+      if enough or k == 1 or k == #curve then put(p, sum / n) end
+      if enough then from, n, sum = nil, 0, 0.0 end
+    else
+      put(p, p.rise)
+      from, n, sum = nil, 0, 0.0
+    end
+  end
+  return out
+end
+
 --- The line through a curve: full where both ends were measured on every picture, thin where one was measured on few only.
-local function trace(out, curve, middle)
+local function trace(out, curve, X, Y)
   local paths = { [true] = {}, [false] = {} }
-  for k = 2, #curve do
-    local few = (curve[k].inferred or curve[k - 1].inferred) and true or false
-    local list = paths[few]
-    if list.last ~= k - 1 then list[#list + 1] = "M" .. n1(middle[k - 1][1]) .. " " .. n1(middle[k - 1][2]) end
-    list[#list + 1] = "L" .. n1(middle[k][1]) .. " " .. n1(middle[k][2])
+  local points = course(curve)
+  for k = 2, #points do
+    local a, b = points[k - 1], points[k]
+    local list = paths[(a.few or b.few) and true or false]
+    if list.last ~= k - 1 then list[#list + 1] = "M" .. n1(X(a.i)) .. " " .. n1(Y(a.rise)) end
+    list[#list + 1] = "L" .. n1(X(b.i)) .. " " .. n1(Y(b.rise))
     list.last = k
   end
   if #paths[true] > 0 then out[#out + 1] = ('<path d="%s" class="line few"/>'):format(table.concat(paths[true])) end
@@ -71,7 +97,7 @@ local function trace(out, curve, middle)
 end
 
 --- The curve of one augmentation and side.
--- @param curve list of { i, rise, lo, hi, inferred = bool }, i ascending in 0..1
+-- @param curve list of { i, rise, lo, hi, n, few = measured on n pictures only, not on all }, i ascending in 0..1
 -- @param opts { title, onset = { i, lo, hi }, break_ = { ... }, onset_at, break_at, units = { five texts, name = } , islands = { {from, to} } }
 -- @return SVG text
 function M.curve(curve, opts)
@@ -90,21 +116,18 @@ function M.curve(curve, opts)
   bound(out, X, Y, low, opts.break_, "break", close and 14 or 0)
   if opts.onset_at then out[#out + 1] = line(LEFT, Y(opts.onset_at), W - RIGHT, Y(opts.onset_at), "threshold") end
   if opts.break_at then out[#out + 1] = line(LEFT, Y(opts.break_at), W - RIGHT, Y(opts.break_at), "threshold") end
-  local band, middle = {}, {}
+  local band = {}
   for _, p in ipairs(curve) do
     if p.hi then band[#band + 1] = { X(p.i), Y(p.hi) } end
-    -- two pictures of many can be far from the mean of all
-    local kept = p.inferred and p.lo and math.max(p.lo, math.min(p.rise, p.hi)) or p.rise
-    middle[#middle + 1] = { X(p.i), Y(kept) }
   end
   for k = #curve, 1, -1 do
     if curve[k].lo then band[#band + 1] = { X(curve[k].i), Y(curve[k].lo) } end
   end
   if #band > 2 then out[#out + 1] = ('<path d="%sZ" class="band"/>'):format(path(band)) end
-  trace(out, curve, middle)
+  trace(out, curve, X, Y)
   for _, p in ipairs(curve) do
     out[#out + 1] = ('<circle cx="%s" cy="%s" r="%s" class="%s"><title>intensity %.3f: rise %.3f%s%s</title></circle>'):format(
-      n1(X(p.i)), n1(Y(p.rise)), p.inferred and "1.5" or "3", p.inferred and "dot inferred" or "dot", p.i, p.rise,
+      n1(X(p.i)), n1(Y(p.rise)), p.few and "1.5" or "3", p.few and "dot few" or "dot", p.i, p.rise,
       p.lo and (" (%.3f to %.3f)"):format(p.lo, p.hi) or "", p.n and ", " .. shown.count(p.n, "image") or "")
   end
   out[#out + 1] = "</svg>"
