@@ -3,6 +3,9 @@
 --   nodes: { { op, { inputs }, { outputs }, { attribute = integer | float | text | list | { graph = as a model } } }, ... }
 --   initializers: { { name, dtype, shape, values }, ... }; external = { location } instead of values
 -- SPDX-License-Identifier: MIT
+local check = require "check"
+local core = require "brink.core"
+
 local M = {}
 
 local TYPES = { f32 = { 1, "<f" }, u8 = { 2, "B" }, i64 = { 7, "<i8" }, f16 = { 10, "<I2" }, i32 = { 6, "<i4" }, bool = { 9, "B" } }
@@ -112,6 +115,23 @@ function M.slow(shape, steps)
       { "Loop", { "count", "yes", "mean" }, { "score" }, { body = { graph = body } } },
     },
   }
+end
+
+local count = 0
+
+--- A file of its own with these bytes; its path.
+function M.saved(content)
+  count = count + 1
+  local path = ("%s/%d.onnx"):format(check.tmp(), count)
+  check.ok(core.file.write(path, content))
+  return path
+end
+
+--- ONNX Runtime; without one the test is skipped.
+function M.runtime()
+  local rt, why = require("brink.model.runtime").open()
+  if not rt then check.skip(why) end
+  return rt
 end
 
 return M

@@ -5,24 +5,12 @@ local brink = require "brink"
 local net = require "onnx_net"
 local output = require "brink.model.output"
 local priors = require "brink.model.priors"
-local runtime = require "brink.model.runtime"
 local core = brink.core
 local tensor = core.tensor
 
 local function meta(name, ...) return { name = name, dtype = "f32", shape = { ... }, producer = "" } end
 
-local n = 0
-local function saved(bytes)
-  n = n + 1
-  local path = ("%s/%d.onnx"):format(t.tmp(), n)
-  t.ok(core.file.write(path, bytes))
-  return path
-end
-
-local function need_runtime()
-  local rt, why = runtime.open()
-  if not rt then t.skip(why) end
-end
+local saved = net.saved
 
 -- Rows of a mask as texts of 0 and 1.
 local function rows(rle)
@@ -48,7 +36,7 @@ local function segmenter(columns, metadata)
 end
 
 t.test("YOLO's segmentation nets give every box its mask", function()
-  need_runtime()
+  net.runtime()
   local path = segmenter({ { 4, 4, 8, 8, 0.9, 0.1, 1, 0, 0 }, { 6, 6, 4, 4, 0.2, 0.8, 0, 1, 0 }, { 4, 4, 8, 8, 0.1, 0.1, 1, 1, 1 } })
   local model = t.ok(brink.model { onnx = path, input = { scale = 1 / 255 }, output = { "detect", labels = { "cat", "dog" } } })
   local picture = brink.image.new(8, 8, 3, "u8", 0):paste(core.image.from_bytes(1, 1, 3, "u8", "\255\0\0"):resize(3, 4), 1, 2)
@@ -92,7 +80,7 @@ t.test("what is said of prototypes is checked", function()
 end)
 
 t.test("the models' own metadata tell segmentation and poses", function()
-  need_runtime()
+  net.runtime()
   local names = { { "task", "segment" }, { "names", [[{0: "cat's", 1: 'dog'}]] }, { "stride", "8" }, { "imgsz", "[8, 8]" } }
   local model = t.ok(brink.model(segmenter({ { 4, 4, 8, 8, 0.9, 0.1, 1, 0, 0 } }, names)))
   local label = t.ok(model:predict(brink.image.new(8, 8, 3, "u8", 255)))
@@ -141,7 +129,7 @@ local function coded(boxes, of, variance, order)
 end
 
 t.test("raw SSD: boxes out of differences from priors, classes out of raw scores", function()
-  need_runtime()
+  net.runtime()
   local of = { { 0.25, 0.25, 0.5, 0.5 }, { 0.75, 0.25, 0.5, 0.5 }, { 0.25, 0.75, 0.5, 0.5 }, { 0.75, 0.75, 0.5, 0.5 } }
   local boxes = { { 0.3, 0.2, 0.4, 0.3 }, { 0.5, 0.5, 0.5, 0.5 }, { 0.25, 0.75, 0.5, 0.5 }, { 0.8, 0.8, 0.1, 0.2 } }
   local path = saved(net.model {

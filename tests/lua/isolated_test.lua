@@ -2,23 +2,11 @@
 local t = require "check"
 local brink = require "brink"
 local net = require "onnx_net"
-local runtime = require "brink.model.runtime"
 local core = brink.core
 
 local BRINK = os.getenv "BRINK" or "build/brink"
 
-local function need_runtime()
-  local rt, why = runtime.open()
-  if not rt then t.skip(why) end
-end
-
-local n = 0
-local function saved(bytes)
-  n = n + 1
-  local path = ("%s/%d.onnx"):format(t.tmp(), n)
-  t.ok(core.file.write(path, bytes))
-  return path
-end
+local saved = net.saved
 
 local SHAPE = { 1, 3, 4, 4 }
 local function picture(v) return brink.image.new(4, 4, 3, "u8", v) end
@@ -47,7 +35,7 @@ end
 local function signal(name, pids) for _, pid in ipairs(pids) do os.execute(("kill -s %s %s 2>/dev/null"):format(name, pid)) end end
 
 t.test("an isolated model says what the model in this process says", function()
-  need_runtime()
+  net.runtime()
   local path = saved(net.means(SHAPE, { softmax = true }))
   local here, there <close> = opened(path, { output = "classify" }), opened(path, { output = "classify", isolate = true })
   for _, v in ipairs { 0, 77, 255 } do
@@ -65,7 +53,7 @@ t.test("an isolated model says what the model in this process says", function()
 end)
 
 t.test("a batch goes to an isolated model as one, also where its first dimension is fixed", function()
-  need_runtime()
+  net.runtime()
   local path = saved(net.means(SHAPE, { softmax = true }))
   local here, there <close> = opened(path, { output = "classify" }), opened(path, { output = "classify", isolate = true, batch = 4, workers = 1 })
   local list = {}
@@ -76,7 +64,7 @@ t.test("a batch goes to an isolated model as one, also where its first dimension
 end)
 
 t.test("large tensors go through shared memory", function()
-  need_runtime()
+  net.runtime()
   local shape = { 1, 3, 512, 512 }
   local path = saved(net.means(shape))
   local here, there <close> = opened(path), opened(path, { isolate = true, workers = 1 })
@@ -86,7 +74,7 @@ t.test("large tensors go through shared memory", function()
 end)
 
 t.test("a run over its time is a failure, and the next is none", function()
-  need_runtime()
+  net.runtime()
   local slow = opened(saved(net.slow(SHAPE, 1e9)), { timeout = 1.5 })
   t.eq({ slow:predict(picture(0)) }, { { 0.0, 0.0, 0.0 } })
   local label, why, code = slow:predict(picture(200))
@@ -101,7 +89,7 @@ t.test("a run over its time is a failure, and the next is none", function()
 end)
 
 t.test("an isolated run over its time costs its process, nothing else", function()
-  need_runtime()
+  net.runtime()
   local slow <close> = opened(saved(net.slow(SHAPE, 1e9)), { isolate = true, workers = 2, timeout = 1.5 })
   local out = brink.map({ 0, 200, 0, 0 }, function(v)
     local label, why = slow:predict(picture(v))
@@ -112,7 +100,7 @@ t.test("an isolated run over its time costs its process, nothing else", function
 end)
 
 t.test("a runtime that crashes is a failure of the pictures it had, and another process", function()
-  need_runtime()
+  net.runtime()
   local slow <close> = opened(saved(net.slow(SHAPE, 1e9)), { isolate = true, workers = 1, timeout = 60 })
   local calm = true
   local out = brink.map({ "predict", "kill" }, function(what)
@@ -133,7 +121,7 @@ t.test("a runtime that crashes is a failure of the pictures it had, and another 
 end)
 
 t.test("what cannot be opened is said as by the model in this process", function()
-  need_runtime()
+  net.runtime()
   local path = saved(net.model { inputs = { { "x", "f32", SHAPE } }, outputs = { { "y", "f32", SHAPE } }, nodes = { { "NoSuchOperator", { "x" }, { "y" } } } })
   local function refusal(isolate) return select(2, brink.model { onnx = path, input = "raw", output = rest(), isolate = isolate }) end
   t.eq(refusal(true), refusal(false))
@@ -147,7 +135,7 @@ t.test("what cannot be opened is said as by the model in this process", function
 end)
 
 t.test("a model file that changes under a running study is refused, not mixed in", function()
-  need_runtime()
+  net.runtime()
   local path = saved(net.means(SHAPE))
   local model <close> = opened(path, { isolate = true, workers = 1 })
   t.ok(model:predict(picture(1)))
@@ -159,7 +147,7 @@ t.test("a model file that changes under a running study is refused, not mixed in
 end)
 
 t.test("the library in a stock interpreter isolates as well", function()
-  need_runtime()
+  net.runtime()
   local built = BRINK:match "^(.*)/[^/]*$" or "."
   if not os.execute "lua5.4 -v >/dev/null 2>&1" or core.file.info(built .. "/brink.so").type ~= "file" then t.skip "no lua5.4, or no brink.so" end
   local script = t.tmp() .. "/stock.lua"
@@ -177,7 +165,7 @@ t.test("the library in a stock interpreter isolates as well", function()
 end)
 
 t.test("files with flipped bytes never end this process", function()
-  need_runtime()
+  net.runtime()
   local whole = net.means(SHAPE, { softmax = true })
   local rng = core.rng(1, "mutate", "onnx", 1)
   for _ = 1, 12 do

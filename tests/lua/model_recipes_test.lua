@@ -1,15 +1,10 @@
 -- The recipes of the trained nets run as they stand; they need ONNX Runtime and skip without one. SPDX-License-Identifier: MIT
 local t = require "check"
 local brink = require "brink"
-local runtime = require "brink.model.runtime"
+local net = require "onnx_net"
 local core = brink.core
 
 local program = os.getenv "BRINK" or "build/brink"
-
-local function need_runtime()
-  local rt, why = runtime.open()
-  if not rt then t.skip(why) end
-end
 
 local function quoted(s) return "'" .. s:gsub("'", "'\\''") .. "'" end
 
@@ -20,7 +15,7 @@ local recipes = {
 }
 for _, name in ipairs { "shapes_classifier", "shapes_detector", "dots_regression" } do
   t.test("recipes/" .. name .. ".lua", function()
-    need_runtime()
+    net.runtime()
     local out = t.tmp() .. "/" .. name
     local p = assert(io.popen(("%s recipes/%s.lua %s 2>&1 </dev/null"):format(quoted(program), name, quoted(out))))
     local text = p:read "a"

@@ -2,31 +2,17 @@
 local t = require "check"
 local brink = require "brink"
 local net = require "onnx_net"
-local runtime = require "brink.model.runtime"
 local core = brink.core
 
 local BRINK = os.getenv "BRINK" or "build/brink"
 
--- Without a runtime nothing runs but the reading of files.
-local function need_runtime()
-  local rt, why = runtime.open()
-  if not rt then t.skip(why) end
-  return rt
-end
-
-local n = 0
-local function saved(bytes)
-  n = n + 1
-  local path = ("%s/%d.onnx"):format(t.tmp(), n)
-  t.ok(core.file.write(path, bytes))
-  return path
-end
+local saved = net.saved
 
 local function flat(w, h, r, g, b) return core.image.from_bytes(1, 1, 3, "u8", string.char(r, g, b)):resize(w, h) end
 
 t.test("SqueezeNet's five best on the reference photographs", function()
   local path, labels = t.shared "models/squeezenet_fp32.onnx", t.shared "explain/imagenet_labels_from_filenames.json"
-  need_runtime()
+  net.runtime()
   local ref = core.json.decode(core.file.read(t.shared "explain/squeezenet_ref.json"))
   local input = { fit = "crop", size = 224, side = 256, channels = "BGR", mean = { 104, 117, 123 } }
   local squeeze = t.ok(brink.model { onnx = path, input = input, output = { "classify", labels = labels, top = 5 } })
@@ -56,7 +42,7 @@ t.test("files that are no model are named for what they are", function()
   t.raises(function() brink.model "net.pt" end, "net.pt: no model by its name but PyTorch's: export it to ONNX")
   t.raises(function() brink.model "photos" end, "photos: no model by its name")
   t.raises(function() brink.model { onx = "net.onnx" } end, "did you mean onnx")
-  need_runtime()
+  net.runtime()
   local _, why = brink.model(saved(net.model { opset = 99, inputs = { { "x", "f32", { 1, 3, 4, 4 } } }, outputs = { { "y", "f32", { 1, 3, 4, 4 } } },
     nodes = { { "Relu", { "x" }, { "y" } } } }))
   t.has(why, "the model has opset 99: take a newer runtime")
@@ -76,7 +62,7 @@ end)
 
 t.test("UltraFace finds the face, where it is, and next to nothing in things", function()
   local path = t.shared "models/ultraface_rfb_320.onnx"
-  need_runtime()
+  net.runtime()
   local faces = t.ok(brink.model { onnx = path, input = { mean = 127, std = 128 }, output = { "detect", labels = { "background", "face" }, background = 0, score = 0.7, overlap = 0.3 } })
   local label, sure = faces:predict(brink.image.load(t.shared "images/face_satya.jpg"))
   t.eq({ label.kind, #label.shapes, label.shapes[1].class }, { "shapes", 1, "face" })
@@ -111,20 +97,20 @@ end
 
 t.test("MNIST reads drawn digits", function()
   local path = t.shared "models/mnist.onnx"
-  need_runtime()
+  net.runtime()
   local mnist = t.ok(brink.model { onnx = path, input = "raw" })
   for d = 0, 9 do t.eq((mnist:predict(digit(d))), d) end
 end)
 
 t.test("a model with a fixed batch inside answers batches one by one", function()
   local path = t.shared "models/mnist.onnx"
-  need_runtime()
+  net.runtime()
   local mnist = t.ok(brink.model { onnx = path, input = "raw", batch = 4 })
   t.eq(brink.map({ 3, 1, 4, 1, 5 }, function(d) return (mnist:predict(digit(d))) end, { gang = 4 }), { 3, 1, 4, 1, 5 })
 end)
 
 t.test("outputs by name and position, labels, confidence, identity", function()
-  need_runtime()
+  net.runtime()
   local path = saved(net.means({ 1, 3, 8, 8 }, { softmax = true }))
   local model = t.ok(brink.model { onnx = path, input = { scale = 1 / 255 }, output = { "classify", labels = { "red", "green", "blue" } } })
   t.eq(model.inputs, { { name = "picture", dtype = "f32", shape = { 1, 3, 8, 8 } } })
@@ -152,7 +138,7 @@ t.test("outputs by name and position, labels, confidence, identity", function()
 end)
 
 t.test("logits get a softmax, probabilities do not get another", function()
-  need_runtime()
+  net.runtime()
   local input = { scale = 1 / 255 }
   local _, sure = t.ok(brink.model { onnx = saved(net.means { 1, 3, 4, 4 }), input = input }):predict(flat(4, 4, 0, 0, 255))
   local e = core.math.exp(1)
@@ -162,7 +148,7 @@ t.test("logits get a softmax, probabilities do not get another", function()
 end)
 
 t.test("what the model contradicts is named", function()
-  need_runtime()
+  net.runtime()
   local path = saved(net.means { 1, 3, 8, 8 })
   local function refused(text, more)
     more.onnx = path
@@ -191,7 +177,7 @@ t.test("what the model contradicts is named", function()
 end)
 
 t.test("a second input takes its value from feeds", function()
-  need_runtime()
+  net.runtime()
   local path = saved(net.model {
     inputs = { { "gain", "f32", { 1 } }, { "picture", "f32", { 1, 1, 2, 2 } } }, outputs = { { "y", "f32", { 1, 1, 1, 1 } } },
     nodes = { { "GlobalAveragePool", { "picture" }, { "mean" } }, { "Mul", { "mean", "gain" }, { "y" } } },
@@ -204,7 +190,7 @@ t.test("a second input takes its value from feeds", function()
 end)
 
 t.test("numbers that are none are a failure that says where", function()
-  need_runtime()
+  net.runtime()
   local path = saved(net.model {
     inputs = { { "picture", "f32", { 1, 3, 2, 2 } } }, outputs = { { "y", "f32", { 1, 3, 1, 1 } } },
     nodes = { { "GlobalAveragePool", { "picture" }, { "mean" } }, { "Log", { "mean" }, { "y" } } },
@@ -225,7 +211,7 @@ t.test("numbers that are none are a failure that says where", function()
 end)
 
 t.test("outputs of another shape than declared are a failure", function()
-  need_runtime()
+  net.runtime()
   local path = saved(net.means { 1, 3, 8, 8 })
   for _, case in ipairs {
     { { "detect", format = "yolov8" }, "output score: got 1x3, expected columns of at least 5" },
@@ -239,7 +225,7 @@ t.test("outputs of another shape than declared are a failure", function()
 end)
 
 t.test("a fixed batch dimension is freed, and batches answer as single runs do", function()
-  need_runtime()
+  net.runtime()
   for _, shape in ipairs { { 1, 3, 8, 8 }, { "N", 3, 8, 8 } } do
     local path = saved(net.means(shape, { softmax = true }))
     local one = t.ok(brink.model { onnx = path, input = "raw" })
@@ -258,7 +244,7 @@ t.test("a fixed batch dimension is freed, and batches answer as single runs do",
 end)
 
 t.test("a model that mixes the pictures of a batch is not batched", function()
-  need_runtime()
+  net.runtime()
   -- subtracts the mean over the batch: runs with any number, but the answers depend on the neighbours
   local path = saved(net.model {
     inputs = { { "picture", "f32", { "N", 3, 4, 4 } } }, outputs = { { "y", "f32", { "N", 3, 1, 1 } } },
@@ -270,7 +256,7 @@ t.test("a model that mixes the pictures of a batch is not batched", function()
 end)
 
 t.test("one bad picture costs its neighbours in the batch nothing", function()
-  need_runtime()
+  net.runtime()
   local path = saved(net.model {
     inputs = { { "picture", "f32", { 1, 3, 2, 2 } } }, outputs = { { "y", "f32", { 1, 3, 1, 1 } } },
     nodes = { { "GlobalAveragePool", { "picture" }, { "mean" } }, { "Log", { "mean" }, { "y" } } },
@@ -283,7 +269,7 @@ t.test("one bad picture costs its neighbours in the batch nothing", function()
 end)
 
 t.test("many at once give what one after the other gives", function()
-  need_runtime()
+  net.runtime()
   local model = t.ok(brink.model { onnx = saved(net.means({ 1, 3, 64, 64 }, { softmax = true })), input = "raw" })
   local images, want = {}, {}
   for k = 1, 40 do
@@ -298,7 +284,7 @@ t.test("many at once give what one after the other gives", function()
 end)
 
 t.test("halves and bytes, channels last, no batch dimension", function()
-  need_runtime()
+  net.runtime()
   local function mean_of(dtype, shape, axes, cast)
     return saved(net.model {
       inputs = { { "picture", dtype, shape } }, outputs = { { "y", "f32", { 3 } } },
@@ -313,7 +299,7 @@ t.test("halves and bytes, channels last, no batch dimension", function()
 end)
 
 t.test("damaged, foreign and hostile files are refused", function()
-  need_runtime()
+  net.runtime()
   local function refused(text, bytes, code)
     local path = saved(bytes)
     local model, message, word = brink.model(path)
@@ -338,7 +324,7 @@ t.test("damaged, foreign and hostile files are refused", function()
 end)
 
 t.test("external data beside the model is read, and part of its identity", function()
-  need_runtime()
+  net.runtime()
   local function model(v)
     t.ok(core.file.write(t.tmp() .. "/w.bin", string.pack("<ffff", v, v, v, v)))
     return brink.model { onnx = saved(net.model {
@@ -368,7 +354,7 @@ local function mutated(s, r)
 end
 
 t.test("a thousand mutated models end in an answer or an error", function()
-  local rt = need_runtime()
+  local rt = net.runtime()
   local weights = {}
   for k = 1, 8 * 3 * 9 do weights[k] = (k % 11 - 5) / 11 end
   local conv = net.model {
@@ -417,7 +403,7 @@ t.test("no runtime: a message that says what to do", function()
 end)
 
 t.test("what is assumed and what falls back is said aloud", function()
-  need_runtime()
+  net.runtime()
   local path = saved(net.means { 1, 3, 8, 8 })
   local text = shell("", ("local m = require('brink').model { onnx = %q, providers = { 'cuda', 'cpu' } } print(m.providers[1])"):format(path))
   t.ok(text:find("no input declared: assuming \"imagenet\"", 1, true), text)
@@ -427,7 +413,7 @@ end)
 
 t.test("the recipes run", function()
   local squeeze, ultra, photo = t.shared "models/squeezenet_fp32.onnx", t.shared "models/ultraface_rfb_320.onnx", t.shared "images/face_satya.jpg"
-  need_runtime()
+  net.runtime()
   local dir = t.tmp() .. "/photos"
   core.file.mkdirs(dir)
   core.file.write(dir .. "/face.jpg", core.file.read(photo))
@@ -445,7 +431,7 @@ t.test("the recipes run", function()
 end)
 
 t.test("a search through a model is the same in batches, and resumes", function()
-  need_runtime()
+  net.runtime()
   local path = saved(net.means({ 1, 3, 8, 8 }, { softmax = true }))
   local function searched(batch)
     local model = t.ok(brink.model { onnx = path, input = "raw", batch = batch, output = { "classify", labels = { "red", "green", "blue" } } })

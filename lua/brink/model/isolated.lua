@@ -9,6 +9,7 @@
 -- The hello says what the session is: { session = { inputs, outputs, notes, providers } }, or { refused = { message, code } }.
 -- SPDX-License-Identifier: MIT
 local core = require "brink.core"
+local frames = require "brink.model.frames"
 local preprocess = require "brink.model.preprocess"
 
 local M = {}
@@ -76,23 +77,15 @@ local function tensors_of(self, feeds)
   return out, maps
 end
 
--- The tensors in an answer; or nil, message, code.
-local function answer(header, body)
-  if header.error then return nil, header.error, header.code end
-  local out, at = {}, 1
-  for k, o in ipairs(header.outputs) do
-    local n = core.tensor.size(o.shape, o.dtype)
-    out[k] = core.tensor.from_bytes(body:sub(at, at + n - 1), o.shape, o.dtype)
-    at = at + n
-  end
-  return out
-end
-
--- One exchange, and another with a fresh worker when the first was lost on the way.
+-- One exchange, and another with a fresh worker when the first was lost on the way: the tensors; or nil, message, code.
 local function exchange(self, fields, tensors)
   local text, body, code, down = self.pool:call(fields, tensors, false)
   if not text and code == "model" and not down then text, body, code, down = self.pool:call(fields, tensors, true) end
-  if text then return answer(core.json.decode(text), body) end
+  if text then
+    local header = core.json.decode(text)
+    if header.error then return nil, header.error, header.code end
+    return frames.tensors(header.outputs, body)
+  end
   return nil, body, down and "unavailable" or code
 end
 
@@ -117,9 +110,7 @@ function Session:run(feeds, opts)
   opts = opts or {}
   local tensors, maps, code = tensors_of(self, feeds)
   if not tensors then return nil, maps, code end
-  local inputs = core.json.array {}
-  for k, t in ipairs(tensors) do inputs[k] = { dtype = t.dtype, shape = core.json.array(t.shape) } end
-  local fields = core.json.encode { op = "run", finite = opts.finite ~= false, inputs = inputs }
+  local fields = core.json.encode { op = "run", finite = opts.finite ~= false, inputs = (frames.describe(tensors)) }
   local out, message
   out, message, code = exchange(self, fields:sub(2, -2), tensors)
   if not out then return nil, message, code end

@@ -1,6 +1,7 @@
 --- The other end of brink/model/isolated.lua: one ONNX Runtime session that answers on standard input and output.
 -- SPDX-License-Identifier: MIT
 local core = require "brink.core"
+local frames = require "brink.model.frames"
 local runtime = require "brink.model.runtime"
 
 local M = {}
@@ -43,26 +44,12 @@ local function hello(session, rt, code)
   return core.json.encode(out)
 end
 
-local function feeds_of(head, body)
-  local feeds, at = {}, 1
-  for k, v in ipairs(head.inputs) do
-    local n = core.tensor.size(v.shape, v.dtype)
-    feeds[k] = core.tensor.from_bytes(body:sub(at, at + n - 1), v.shape, v.dtype)
-    at = at + n
-  end
-  return feeds
-end
-
 local function answer(session, text, body)
   local head = core.json.decode(text)
-  local ok, out, message, code = pcall(function() return session:run(feeds_of(head, body), { finite = head.finite }) end)
+  local ok, out, message, code = pcall(function() return session:run(frames.tensors(head.inputs, body), { finite = head.finite }) end)
   if not ok then return { id = head.id, error = tostring(out), code = "usage" } end
   if not out then return { id = head.id, error = message, code = code } end
-  local outputs, bytes = core.json.array {}, 0
-  for k, t in ipairs(out) do
-    outputs[k] = { dtype = t.dtype, shape = core.json.array(t.shape) }
-    bytes = bytes + t:size()
-  end
+  local outputs, bytes = frames.describe(out)
   return { id = head.id, outputs = outputs, bytes = bytes }, out
 end
 
