@@ -15,11 +15,21 @@ struct Lock {
   char path[]; /* of the lock file */
 };
 
+enum { OWNER_MAX = 128 };
+
+static void name_owner(char who[OWNER_MAX]) {
+  char host[65] = "";
+  gethostname(host, sizeof host - 1);
+  snprintf(who, OWNER_MAX, "process %ld on %s", (long)getpid(), host);
+}
+
 static bool fail_owned(const Lock *k, const char *path, Err *err) {
-  char who[128];
+  char who[OWNER_MAX], self[OWNER_MAX];
+  name_owner(self);
   ssize_t n = pread(k->fd, who, sizeof who - 1, 0);
   who[n > 0 ? n : 0] = 0;
   who[strcspn(who, "\n")] = 0;
+  if (strcmp(who, self) == 0) return err_set(err, ERR_LOCKED, "%s: this process still holds it; study:close() lets go", path);
   return err_set(err, ERR_LOCKED, "%s: in use by %s", path, *who ? who : "another process");
 }
 
@@ -38,10 +48,11 @@ static bool try_lock(Lock *k, const char *path, Err *err) {
 }
 
 static bool write_owner(const Lock *k, Err *err) {
-  char host[65] = "", who[128];
-  gethostname(host, sizeof host - 1);
-  int n = snprintf(who, sizeof who, "process %ld on %s\n", (long)getpid(), host);
-  if (ftruncate(k->fd, 0) == 0 && pwrite(k->fd, who, (size_t)n, 0) == n) return true;
+  char who[OWNER_MAX + 1];
+  name_owner(who);
+  size_t n = strlen(who);
+  who[n++] = '\n';
+  if (ftruncate(k->fd, 0) == 0 && pwrite(k->fd, who, n, 0) == (ssize_t)n) return true;
   return err_errno(err, k->path, "write");
 }
 

@@ -176,7 +176,7 @@ t.test("a second writer is told at once who has it; readers may look in", functi
   local s = open(path)
   s:put { row = "r", i = 0, sample = 1, error = 0 }
   local again, why, code = study.open(path, identity)
-  t.fails(path .. ": in use by process ", again, why)
+  t.fails(path .. ": this process still holds it; study:close() lets go", again, why)
   t.eq(code, "locked")
   local out = child([[local s, why, code = require("brink.core").study.open(arg[1], {}) print(s, why, code)]], nil, path)
   t.ok(out:find("in use by process %d+ on .+locked\n$"), out)
