@@ -166,7 +166,9 @@ end
 function Study:picture(entry)
   local s, message = self:sample(entry)
   if not s then return nil, message, "missing" end
-  local image, why, code = measure.image(augment.get(entry.row), entry.side, entry.i, s, entry.seed or self.settings.seed)
+  local row = augment.find(entry.row)
+  if not row then return nil, ("no augmentation %s here"):format(entry.row), "missing" end
+  local image, why, code = measure.image(row, entry.side, entry.i, s, entry.seed or self.settings.seed)
   if not image then return nil, why, code end
   if entry.hash and image:hash() ~= entry.hash then
     return nil, ("%s: the pixels of %s at %g are not those that were tested"):format(s.name, entry.row, entry.i), "mismatch"
@@ -182,9 +184,10 @@ function Study:truth(entry)
   local s = self:sample(entry)
   if s and labels.shapes.is(s.label) then label = s.label end
   if entry.i == 0 then return label end
-  local source = s and s:image()
+  local row = augment.find(entry.row)
+  local source = s and row and s:image()
   if not source then return nil end
-  local image, _, plan = measure.image(augment.get(entry.row), entry.side, entry.i, s, entry.seed or self.settings.seed, source)
+  local image, _, plan = measure.image(row, entry.side, entry.i, s, entry.seed or self.settings.seed, source)
   return image and labels.transport(label, plan, source, image) or nil
 end
 

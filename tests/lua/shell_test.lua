@@ -165,6 +165,25 @@ t.test("a model in Lua, a strategy in Lua, data from the recipe, an augmenter fr
   t.eq((brink_in(dir, "search", "data", "--recipe", "f.lua", "--labels", "none", "--augment", "Hue", "--store", "d.db")), 0)
 end)
 
+t.test("a study with a recipe's own row, without the recipe: said in a line, the rest goes on", function()
+  local dir = scene()
+  write(dir .. "/own.lua", [[local brink = require "brink"
+    brink.augmentation { name = "Veil", family = "tone", doc = "d", params = { amount = { off = 0, full = 0.9, unit = "of full scale" } },
+      plan = function(p) return { brink.prim.gain_offset { gain = 1 - p.amount, offset = p.amount } } end }
+    return { predict = function(image) return image:stats().luma_mean < 128 and "dark" or "bright" end, labels = false, augmentations = { "Veil", "Brighten" } }]])
+  t.eq((brink_in(dir, "search", "data", "--recipe", "own.lua", "--step", "0.25", "--store", "own.db")), 0)
+  for _, line in ipairs { { "report", "own.db", "-o", "page" }, { "synth", "data", "--study", "own.db", "--count", "1", "-o", "made" } } do
+    local code, _, err = brink_in(dir, table.unpack(line))
+    t.eq(code, 0, err)
+    has(err, "own.db: Veil: no augmentation of this name here; --recipe FILE names the recipe that defines it\n")
+    t.ok(not err:find("traceback", 1, true), err)
+    line[#line + 1], line[#line + 2] = "--recipe", "own.lua"
+    code, _, err = brink_in(dir, table.unpack(line))
+    t.eq(code, 0, err)
+    t.ok(not err:find("Veil", 1, true), err)
+  end
+end)
+
 t.test("folders as labels", function()
   local dir = folder()
   for _, class in ipairs { "dark", "bright" } do

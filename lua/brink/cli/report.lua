@@ -6,7 +6,6 @@ local exit = require "brink.cli.exit"
 local options = require "brink.cli.options"
 local output = require "brink.cli.output"
 local setup = require "brink.cli.setup"
-local study = require "brink.study"
 
 local M = {
   name = "report",
@@ -46,7 +45,7 @@ function M.run(values, operands)
   if values.recipe then require "brink.cli.script".load(values.recipe)() end
   local data = values.data and exit.try(exit.checked(dataset.open, values.data, { format = values.format })) or nil
   local path = store_of(operands[1])
-  local opened <close> = setmetatable({ study = exit.try(study.open(path, data)) }, { __close = function(s) s.study:close() end })
+  local opened <close> = setmetatable({ study = setup.study(path, data) }, { __close = function(s) s.study:close() end })
   local page, message, word = opened.study:report(values.output)
   if not page then exit.with(word == "io" and exit.disk or exit.word(word), "%s", tostring(message)) end
   if values.json then output.json("report", { report = page, study = path }) else io.write(page, "\n") end

@@ -17,6 +17,8 @@ local model = require "brink.model"
 local nearest = require "brink.nearest"
 local options = require "brink.cli.options"
 local script = require "brink.cli.script"
+local shown = require "brink.shown"
+local study = require "brink.study"
 
 local M = {}
 
@@ -150,6 +152,17 @@ function M.settings(fields, command)
   local out = {}
   for key, value in next, fields[command] or {} do out[key] = value end
   return out
+end
+
+--- Open a finished study, or leave. Rows of it that nothing here defines are named on standard error.
+function M.study(path, data)
+  local opened = exit.try(study.open(path, data))
+  for _, name in ipairs(opened:names()) do
+    if not augment.find(name) then
+      io.stderr:write(("brink: %s: %s: no augmentation of this name here; --recipe FILE names the recipe that defines it\n"):format(shown.text(path), shown.text(name)))
+    end
+  end
+  return opened
 end
 
 M.help = [[A recipe is a Lua script. `brink RECIPE.lua` runs it as a program of its own. With --recipe FILE it prepares another command: augmentations it defines join the catalogue, and it may return

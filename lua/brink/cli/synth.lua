@@ -6,7 +6,6 @@ local exit = require "brink.cli.exit"
 local options = require "brink.cli.options"
 local output = require "brink.cli.output"
 local setup = require "brink.cli.setup"
-local study = require "brink.study"
 local synthesize = require "brink.synthesize"
 
 local M = {
@@ -154,7 +153,7 @@ function M.run(values, operands)
   local opts = settings(values, fields)
   adjust(aug, values)
   local data = setup.data("synth", operands, fields, { labels = values.labels, format = values.data_format })
-  if values.study then opts.study = exit.try(study.open(values.study)) end
+  if values.study then opts.study = setup.study(values.study) end
   if opts.output == "-" then return stream(aug, data, opts) end
   local summary, message, word = exit.checked_options("synthesize: ", aug.synthesize, aug, data, opts)
   if not summary then exit.with(word == "io" and exit.disk or exit.word(word), "%s", tostring(message)) end
