@@ -83,8 +83,8 @@ local function resolve(path, env)
   return value
 end
 
---- Where the code ends: { string = start of an open string, call = what the innermost open bracket belongs to,
--- bracket = that bracket, key = true where a key may begin }.
+--- Where the code ends: { string = start of an open string, callee = what the innermost open bracket belongs to,
+-- bracket = that bracket; key = the key whose table it opens, and within = what that table's own bracket belongs to }.
 local function context(code)
   local stack, k = {}, 1
   local quote, from
@@ -99,14 +99,15 @@ local function context(code)
     elseif c == "(" or c == "{" or c == "[" then
       local callee = code:sub(1, k - 1):match "([%a_][%w_.:]*)%s*$"
       if not callee and c == "{" and #stack > 0 and code:sub(1, k - 1):match "[(,]%s*$" then callee = stack[#stack].callee end
-      stack[#stack + 1] = { bracket = c, callee = callee, at = k }
+      local key = c == "{" and #stack > 0 and code:sub(1, k - 1):match "([%a_][%w_]*)%s*=%s*$"
+      stack[#stack + 1] = { bracket = c, callee = callee, at = k, key = key, within = key and stack[#stack].callee }
     elseif c == ")" or c == "}" or c == "]" then
       stack[#stack] = nil
     end
     k = k + 1
   end
-  local top = stack[#stack]
-  return { string = quote and from, callee = top and top.callee, bracket = top and top.bracket, inside = top and code:sub(top.at + 1) or code }
+  local top = stack[#stack] or {}
+  return { string = quote and from, callee = top.callee, bracket = top.bracket, key = top.key, within = top.within, inside = top.at and code:sub(top.at + 1) or code }
 end
 
 local function row_names()
@@ -129,10 +130,19 @@ local function prim_parameters(name)
   end
 end
 
--- Keys that the table constructor given to `callee` may have, or nil.
-local function keys_for(callee)
+local function takes_rows(callee)
+  local last = callee and callee:match "([%a_][%w_]*)$"
+  return last == "apply" or last == "compose"
+end
+
+-- Keys that the table constructor at the end of the code may have, or nil.
+local function keys_for(where)
+  local row = takes_rows(where.within) and augment.find(where.key)
+  if row then return row.param_names end
+  local callee = where.callee
+  if not callee then return nil end
+  if takes_rows(callee) then return row_names() end
   local last = callee:match "([%a_][%w_]*)$"
-  if last == "apply" or last == "compose" then return row_names() end
   if callee:match "^prim%." or callee:match "[.]prim%." then return prim_parameters(last) end
   if last == "augmenter" then return require("brink.augmenter").fields end
   if last == "search" then return require("brink.search").options end
@@ -186,8 +196,8 @@ function M.candidates(code, env)
     return with(names, word), #word
   end
   word = path
-  local keys = where.bracket == "{" and where.callee and where.inside:match "^%s*[%w_]*$" and keys_for(where.callee)
-    or where.bracket == "{" and where.callee and where.inside:match "[,;]%s*[%w_]*$" and keys_for(where.callee)
+  local begins = where.inside:match "^%s*[%w_]*$" or where.inside:match "[,;]%s*[%w_]*$"
+  local keys = where.bracket == "{" and begins and keys_for(where)
   if keys then return with(keys, word, " = "), #word end
   if word:match "^%d" or word == "" then return {}, 0 end
   local list = M.names(env)
