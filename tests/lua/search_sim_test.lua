@@ -129,4 +129,26 @@ t.test("answers that come and go: never far above the budget, and the break is t
   end
 end)
 
+t.test("a few that fail early and come back: the intervals hold what the grid finds, the break is the grid's", function()
+  for _, few in ipairs { 2, 3, 6 } do
+    for _, width in ipairs { 0.08, 0.3 } do
+      for seed = 1, 4 do
+        math.randomseed(77 * seed)
+        local n, late, early = 50, {}, {}
+        for k = 1, n do
+          late[k] = 0.8 + 0.15 * (sim.unit() - 0.5)
+          early[k] = k <= few and 0.1 + 0.4 * sim.unit() or nil
+        end
+        local function err(s, i)
+          return i > 0 and (i > late[s] or early[s] and i > early[s] and i < early[s] + width) and 1.0 or 0.0
+        end
+        local g, a = sim.run(n, "grid", err, seed), (sim.run(n, "adaptive", err, seed))
+        local what = ("%d early for %g, seed %d"):format(few, width, seed)
+        t.ok(g.onset >= a.onset_lo - HALF and g.onset <= a.onset_hi + HALF, what .. ": onset")
+        t.near(a.break_, g.break_, HALF, what .. ": break")
+      end
+    end
+  end
+end)
+
 t.done()

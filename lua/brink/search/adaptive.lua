@@ -9,6 +9,10 @@
 -- A sample that answers the same on both sides of a tick is taken to answer so
 -- there too, until one sample of the axis gets better again: from then on, only
 -- what was measured counts (axis:more). One in four is asked all the same.
+-- However far apart the two sides are: to ask again where they are more than two
+-- ticks apart takes a seventh more predictions, and one axis in seven over 35 %
+-- of the grid's; what it finds is the same but for onsets that hang on a few
+-- samples which come back, of which it misses 49 % rather than 54 % (none: 49 %).
 -- Decisions are made between rounds, from the answers alone.
 -- SPDX-License-Identifier: MIT
 local axis_module = require "brink.search.axis"
