@@ -3,9 +3,6 @@
  * less than half the resolution of both its sides (someone asked for that
  * loss). Each group is one resampling, by the cheapest exact way:
  * copying, separable scaling, or the general walk (general.c).
- *
- * Opacity: colours are multiplied by it before and divided after, so that what
- * cannot be seen does not bleed (Porter & Duff 1984).
  * SPDX-License-Identifier: MIT */
 #include "prim/resample.h"
 
@@ -13,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "prim/opacity.h"
 
 float stage_fill(const Stage *s, const Image *im, int k) {
   bool is_alpha = im->alpha && k == im->c - 1;
@@ -282,52 +280,6 @@ static Image *resample_all(const Warp *w, const Image *in, Err *err) {
   return now;
 }
 
-/* Colours times opacity, as f32. */
-static Image *multiply_alpha(const Image *in, Err *err) {
-  Image *out = image_new(in->w, in->h, in->c, IMAGE_F32, true, err);
-  const int c = in->c;
-  for (int y = 0; out && y < in->h; y++) {
-    const uint8_t *p = image_row(in, y);
-    const float *f = image_row_f(in, y);
-    float *q = image_row_f(out, y);
-    for (int x = 0; x < in->w; x++, p += c, f += c, q += c) {
-      float a = in->type == IMAGE_U8 ? p[c - 1] / 255.0f : f[c - 1];
-      for (int k = 0; k < c - 1; k++) q[k] = (in->type == IMAGE_U8 ? p[k] / 255.0f : f[k]) * a;
-      q[c - 1] = a;
-    }
-  }
-  return out;
-}
-
-static Image *divide_alpha(const Image *in, ImageType type, Err *err) {
-  Image *out = image_new(in->w, in->h, in->c, type, true, err);
-  const int c = in->c;
-  for (int y = 0; out && y < in->h; y++) {
-    const float *f = image_row_f(in, y);
-    uint8_t *p = image_row(out, y);
-    float *q = image_row_f(out, y);
-    for (int x = 0; x < in->w; x++, f += c, p += c, q += c) {
-      float a = f[c - 1], inverse = a > 1e-6f ? 1.0f / a : 0.0f;
-      for (int k = 0; k < c; k++) {
-        float v = k < c - 1 ? f[k] * inverse : a;
-        if (type == IMAGE_F32) q[k] = v;
-        else p[k] = v <= 0.0f ? 0 : v >= 1.0f ? 255 : (uint8_t)(v * 255.0f + 0.5f);
-      }
-    }
-  }
-  return out;
-}
-
-static bool is_opaque(const Image *im) {
-  for (int y = 0; y < im->h; y++) {
-    const uint8_t *p = image_row(im, y) + im->c - 1;
-    const float *f = image_row_f(im, y) + im->c - 1;
-    for (int x = 0; x < im->w; x++)
-      if (im->type == IMAGE_U8 ? p[(size_t)x * (size_t)im->c] != 255 : f[(size_t)x * (size_t)im->c] != 1.0f) return false;
-  }
-  return true;
-}
-
 /* Straight samples may be mixed where every weight is the same for colour and opacity: all opaque, or nothing mixed. */
 static bool mixes_alpha(const Warp *w, const Image *in) {
   bool mixes = false, clear_fill = false;
@@ -335,7 +287,7 @@ static bool mixes_alpha(const Warp *w, const Image *in) {
     mixes = mixes || (w->stage[i].interp != INTERP_NEAREST && !stage_is_copy(&w->stage[i]));
     clear_fill = clear_fill || (w->stage[i].border == BORDER_CONSTANT && w->stage[i].fill[3] != 255.0f);
   }
-  return mixes && (clear_fill || !is_opaque(in));
+  return mixes && (clear_fill || !opacity_full(in));
 }
 
 Image *warp_image(const Warp *w, const Image *in, Err *err) {
@@ -345,8 +297,8 @@ Image *warp_image(const Warp *w, const Image *in, Err *err) {
   Warp own = *w; /* borrowed fields */
   for (int i = 0; i < own.n; i++)
     for (int k = 0; k < 3; k++) own.stage[i].fill[k] *= own.stage[i].fill[3] / 255.0f;
-  Image *flat = multiply_alpha(in, err), *moved = flat ? resample_all(&own, flat, err) : NULL;
-  Image *out = moved ? divide_alpha(moved, in->type, err) : NULL;
+  Image *flat = opacity_multiply(in, err), *moved = flat ? resample_all(&own, flat, err) : NULL;
+  Image *out = moved ? opacity_divide(moved, in->type, err) : NULL;
   image_unref(flat);
   image_unref(moved);
   return out;
