@@ -13,9 +13,10 @@
 #define WIDE 1
 #endif
 
-/* One row of n samples; channel k of c uses lut[k]. */
-static void row_plain(const Point *p, const uint8_t *src, uint8_t *dst, size_t n) {
+/* One row of n samples; channel k of c uses lut[k], and first[k] is the first channel with the same table. */
+static void row_plain(const Point *p, const uint8_t *first, const uint8_t *src, uint8_t *dst, size_t n) {
   const int c = p->c;
+  (void)first;
   for (int k = 0; k < c; k++) {
     const uint8_t *const t = p->lut[k];
     for (size_t i = (size_t)k; i < n; i += (size_t)c) dst[i] = t[src[i]];
@@ -23,8 +24,8 @@ static void row_plain(const Point *p, const uint8_t *src, uint8_t *dst, size_t n
 }
 
 /* All channels by the table of the first. */
-static void row_same(const Point *p, const uint8_t *src, uint8_t *dst, size_t n) {
-  const uint8_t *const t = p->lut[0];
+static void row_same(const Point *p, const uint8_t *first, const uint8_t *src, uint8_t *dst, size_t n) {
+  const uint8_t *const t = p->lut[first[0]];
   size_t i = 0;
   for (; i + 4 <= n; i += 4) {
     uint8_t a = t[src[i]], b = t[src[i + 1]], c = t[src[i + 2]], d = t[src[i + 3]];
@@ -33,10 +34,15 @@ static void row_same(const Point *p, const uint8_t *src, uint8_t *dst, size_t n)
   for (; i < n; i++) dst[i] = t[src[i]];
 }
 
-static bool all_same(const Point *p) {
-  for (int k = 1; k < p->c; k++)
-    if (memcmp(p->lut[k], p->lut[0], 256)) return false;
-  return true;
+/* Are all tables one? */
+static bool find_first(const Point *p, uint8_t first[4]) {
+  int last = 0;
+  for (int k = 0; k < 4; k++) first[k] = 0;
+  for (int k = 1; k < p->c; k++) {
+    while (first[k] < k && memcmp(p->lut[k], p->lut[first[k]], 256)) first[k]++;
+    last = first[k] > last ? first[k] : last;
+  }
+  return last == 0;
 }
 
 #ifdef WIDE
@@ -57,42 +63,66 @@ VBMI static inline __m512i look(const Quad *t, __m512i v) {
   return _mm512_mask_blend_epi8(_mm512_movepi8_mask(v), lo, hi);
 }
 
-VBMI static void row_same_vbmi(const Point *p, const uint8_t *src, uint8_t *dst, size_t n) {
+/* Rows of 64 bytes and more end in a block that reaches back over the one before: it is looked up first, as src may be dst. */
+VBMI static void row_same_vbmi(const Point *p, const uint8_t *first, const uint8_t *src, uint8_t *dst, size_t n) {
+  if (n < 64) {
+    row_same(p, first, src, dst, n);
+    return;
+  }
   const Quad t = quad(p->lut[0]);
-  size_t i = 0;
-  for (; i + 64 <= n; i += 64) _mm512_storeu_si512(dst + i, look(&t, _mm512_loadu_si512(src + i)));
-  row_same(p, src + i, dst + i, n - i);
+  const __m512i last = look(&t, _mm512_loadu_si512(src + n - 64));
+  for (size_t i = 0; i + 64 <= n; i += 64) _mm512_storeu_si512(dst + i, look(&t, _mm512_loadu_si512(src + i)));
+  _mm512_storeu_si512(dst + n - 64, last);
 }
 
-/* Bytes of the f-th 64-byte block of a row (counted modulo 3 for c == 3) that belong to channel k. */
+/* Bytes of a 64-byte block that starts f bytes into a pixel (counted modulo 3 for c == 3) that belong to channel k. */
 static uint64_t channel_mask(int c, int k, int f) {
   static const uint64_t every[5] = {0, ~0ULL, 0x5555555555555555, 0x9249249249249249, 0x1111111111111111};
   return every[c] << (c == 3 ? (k - f + 3) % 3 : k);
 }
 
-VBMI static void row_plain_vbmi(const Point *p, const uint8_t *src, uint8_t *dst, size_t n) {
-  const int c = p->c;
+typedef struct Mixed { /* different tables, and where in a block of each kind they rule */
+  int n;
   Quad t[4];
   __mmask64 mask[3][4];
-  const int phases = c == 3 ? 3 : 1;
-  for (int k = 0; k < c; k++) {
-    t[k] = quad(p->lut[k]);
-    for (int f = 0; f < phases; f++) mask[f][k] = channel_mask(c, k, f);
+} Mixed;
+
+VBMI static inline void mixed_init(Mixed *m, const Point *p, const uint8_t *first) {
+  int at[4];
+  m->n = 0;
+  memset(m->mask, 0, sizeof m->mask);
+  for (int k = 0; k < p->c; k++) {
+    at[k] = first[k] < k ? at[first[k]] : m->n++;
+    if (first[k] == k) m->t[at[k]] = quad(p->lut[k]);
+    for (int f = 0; f < 3; f++) m->mask[f][at[k]] |= channel_mask(p->c, k, f);
   }
+}
+
+VBMI static inline __m512i look_mixed(const Mixed *m, int f, __m512i v) {
+  __m512i r = look(&m->t[0], v);
+  for (int k = 1; k < m->n; k++) r = _mm512_mask_mov_epi8(r, m->mask[f][k], look(&m->t[k], v));
+  return r;
+}
+
+VBMI static void row_plain_vbmi(const Point *p, const uint8_t *first, const uint8_t *src, uint8_t *dst, size_t n) {
+  const int phases = p->c == 3 ? 3 : 1;
+  Mixed m;
+  if (n < 64) {
+    row_plain(p, first, src, dst, n);
+    return;
+  }
+  mixed_init(&m, p, first);
+  const __m512i last = look_mixed(&m, (int)((n - 64) % 3) % phases, _mm512_loadu_si512(src + n - 64));
   int f = 0;
-  size_t i = 0;
-  for (; i + 64 <= n; i += 64) {
-    __m512i v = _mm512_loadu_si512(src + i), r = v;
-    for (int k = 0; k < c; k++) r = _mm512_mask_mov_epi8(r, mask[f][k], look(&t[k], v));
-    _mm512_storeu_si512(dst + i, r);
+  for (size_t i = 0; i + 64 <= n; i += 64) {
+    _mm512_storeu_si512(dst + i, look_mixed(&m, f, _mm512_loadu_si512(src + i)));
     f = f + 1 == phases ? 0 : f + 1;
   }
-  /* masked byte stores are slow on some CPUs: the rest by hand */
-  for (; i < n; i++) dst[i] = p->lut[i % (size_t)c][src[i]];
+  _mm512_storeu_si512(dst + n - 64, last);
 }
 
 /* Row j of the table answers where the high nibble is j: elsewhere the index has bit 7 and the shuffle gives 0. */
-AVX2 static void row_same_avx2(const Point *p, const uint8_t *src, uint8_t *dst, size_t n) {
+AVX2 static void row_same_avx2(const Point *p, const uint8_t *first, const uint8_t *src, uint8_t *dst, size_t n) {
   __m256i t[16];
   for (int j = 0; j < 16; j++) t[j] = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)(p->lut[0] + 16 * j)));
   const __m256i top = _mm256_set1_epi8(0x70), step = _mm256_set1_epi8(16);
@@ -105,11 +135,11 @@ AVX2 static void row_same_avx2(const Point *p, const uint8_t *src, uint8_t *dst,
     }
     _mm256_storeu_si256((__m256i *)(void *)(dst + i), r);
   }
-  row_same(p, src + i, dst + i, n - i);
+  row_same(p, first, src + i, dst + i, n - i);
 }
 #endif
 
-typedef void RowFn(const Point *p, const uint8_t *src, uint8_t *dst, size_t n);
+typedef void RowFn(const Point *p, const uint8_t *first, const uint8_t *src, uint8_t *dst, size_t n);
 
 static int level_cap = 2; /* see point_limit */
 
@@ -136,9 +166,10 @@ static RowFn *pick(bool same) {
 }
 
 void point_lut_rows(const Point *p, const uint8_t *src, size_t src_stride, uint8_t *dst, size_t dst_stride, int y0, int y1) {
-  RowFn *const row = pick(all_same(p));
+  uint8_t first[4];
+  RowFn *const row = pick(find_first(p, first));
   const size_t n = (size_t)p->w * (size_t)p->c;
-  for (int y = y0; y < y1; y++, src += src_stride, dst += dst_stride) row(p, src, dst, n);
+  for (int y = y0; y < y1; y++, src += src_stride, dst += dst_stride) row(p, first, src, dst, n);
 }
 
 /* Maps of the form gain * v + offset: f[k] and f[4 + k] for channel k, offsets in sample units. Measured at
@@ -225,16 +256,21 @@ static void affine_rows_f32(const Point *p, const uint8_t *src, size_t src_strid
   }
 }
 
+KERNEL static void affine_table(float gain, float offset, uint8_t *t) {
+  for (int v = 0; v < 256; v++) t[v] = affine_u8((uint8_t)v, gain, offset);
+}
+
 static void affine_tables(Point *p) {
+  uint8_t first[4];
   bool shift = true;
   for (int k = 0; k < p->c; k++) {
     const float gain = p->f[k], offset = gain == 1.0f ? floorf(p->f[4 + k] + 0.5f) : p->f[4 + k];
-    for (int v = 0; v < 256; v++) p->lut[k][v] = affine_u8((uint8_t)v, gain, offset);
+    affine_table(gain, offset, p->lut[k]);
     if (gain != 1.0f) shift = false;
     p->f[4 + k] = offset;
   }
   p->is_lut = true;
-  p->rows = shift ? shift_rows_u8 : wide(all_same(p)) ? point_lut_rows : affine_rows_u8;
+  p->rows = shift ? shift_rows_u8 : wide(find_first(p, first)) ? point_lut_rows : affine_rows_u8;
 }
 
 bool point_affine(Point *p) {

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "prim/opacity.h"
+#include "prim/turn.h"
 
 float stage_fill(const Stage *s, const Image *im, int k) {
   bool is_alpha = im->alpha && k == im->c - 1;
@@ -94,21 +95,42 @@ static void gather_px(const uint8_t *src, size_t step, const int *map, int n, co
 #if defined(__x86_64__) && (defined(BRINK_CLONES) || defined(__SANITIZE_ADDRESS__))
 #include <immintrin.h>
 
-/* As many whole pixels as 16 bytes hold at a time, turned round in a register. Beyond them bytes to their left are read,
- * and bytes to their right written that the next step writes again. Returns the pixels done. */
-__attribute__((target("ssse3"))) static int backwards_wide(const uint8_t *src, int n, uint8_t *dst, size_t px) {
-  const int count = (int)(16 / px);
-  uint8_t from[16] = {0};
-  if (count < 2 || !__builtin_cpu_supports("ssse3")) return 0;
+/* Place of each byte when as many whole pixels as 16 bytes hold, the last of them at the end, change places. */
+static void backwards_order(size_t px, uint8_t from[16]) {
   for (size_t i = 0; i + px <= 16; i += px)
     for (size_t k = 0; k < px; k++) from[i + k] = (uint8_t)(16 - px - i + k);
+}
+
+/* Pixels turned round in a register: beyond them bytes to their left are read, and bytes to their right written that the
+ * next step writes again. Returns the pixels done, from i on. */
+__attribute__((target("ssse3"))) static int backwards_some(const uint8_t *src, int i, int n, uint8_t *dst, size_t px, const uint8_t *from) {
+  const int count = (int)(16 / px);
   const __m128i order = _mm_loadu_si128((const __m128i *)(const void *)from);
-  int i = 0;
   for (; i + count < n; i += count) {
     __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(src - (size_t)i * px + px - 16));
     _mm_storeu_si128((__m128i *)(void *)(dst + (size_t)i * px), _mm_shuffle_epi8(v, order));
   }
   return i;
+}
+
+/* Twice as many, where they fill the register. */
+__attribute__((target("avx2"))) static int backwards_more(const uint8_t *src, int n, uint8_t *dst, size_t px, const uint8_t *from) {
+  const int count = (int)(32 / px);
+  const __m256i order = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)from));
+  int i = 0;
+  for (; i + count <= n; i += count) {
+    __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)(src - (size_t)i * px + px - 32));
+    _mm256_storeu_si256((__m256i *)(void *)(dst + (size_t)i * px), _mm256_permute4x64_epi64(_mm256_shuffle_epi8(v, order), 0x4e));
+  }
+  return i;
+}
+
+static int backwards_wide(const uint8_t *src, int n, uint8_t *dst, size_t px) {
+  uint8_t from[16] = {0};
+  if (px > 8 || !__builtin_cpu_supports("ssse3")) return 0;
+  backwards_order(px, from);
+  const int done = 16 % px == 0 && __builtin_cpu_supports("avx2") ? backwards_more(src, n, dst, px, from) : 0;
+  return backwards_some(src, done, n, dst, px, from);
 }
 #else
 static int backwards_wide(const uint8_t *src, int n, uint8_t *dst, size_t px) { return (void)src, (void)n, (void)dst, (void)px, 0; }
@@ -116,7 +138,8 @@ static int backwards_wide(const uint8_t *src, int n, uint8_t *dst, size_t px) { 
 
 /* n pixels from src leftwards. */
 static void copy_backwards(const uint8_t *src, int n, uint8_t *dst, size_t px) {
-  for (int i = backwards_wide(src, n, dst, px); i < n; i++) memcpy(dst + (size_t)i * px, src - (size_t)i * px, px);
+  const int i = backwards_wide(src, n, dst, px);
+  follow_px(src - (size_t)i * px, -(ptrdiff_t)px, n - i, dst + (size_t)i * px, px, false);
 }
 
 /* One output row along an input row: runs of +1 are memcpy. */
@@ -175,23 +198,54 @@ static inline void call_for(const uint8_t *row, size_t a, size_t b) {
   for (size_t at = (a < b ? a : b); at <= last; at += 64) __builtin_prefetch(row + at);
 }
 
-/* Rows become columns. */
+/* Rows become columns: output rows y0 <= y < y1, columns x0 <= x < x1, at most TILE each way. */
+static void copy_tile(const Image *in, const Mapping *m, const uint8_t *fill, Image *out, int way, int y0, int y1, int x0, int x1) {
+  const size_t px = (size_t)in->c * image_sample_size(in);
+  for (int y = y0; y < y1; y++) {
+    const int next = x0 + TILE + y - y0; /* column of the next square whose source is called for */
+    if (next < out->w && m->x[next] >= 0 && m->y[y0] >= 0)
+      call_for(image_row(in, m->x[next]), (size_t)m->y[y0] * px, (size_t)(m->y[y1 - 1] < 0 ? m->y[y0] : m->y[y1 - 1]) * px);
+    uint8_t *dst = image_row(out, y) + (size_t)x0 * px;
+    const uint8_t *column = in->data + (m->y[y] < 0 ? 0 : (size_t)m->y[y] * px);
+    if (m->y[y] < 0) gather_px(fill, 0, m->x + x0, x1 - x0, fill, dst, px);
+    else if (way) follow_px(column + (size_t)m->x[x0] * in->stride, way * (ptrdiff_t)in->stride, x1 - x0, dst, px, m->y[y] + 1 < in->w);
+    else gather_px(column, in->stride, m->x + x0, x1 - x0, fill, dst, px);
+  }
+}
+
+enum { SQUARE = 16 };
+
+/* SQUARE x SQUARE pixels of one or four bytes, where source rows follow each other by `way` and columns by `down`. */
+static void turn_square(const Image *in, const Mapping *m, Image *out, int way, int down, int y, int x, size_t px) {
+  const ptrdiff_t from = way * (ptrdiff_t)in->stride, to = down * (ptrdiff_t)out->stride;
+  const int left = down > 0 ? y : y + SQUARE - 1; /* output row of the leftmost source column */
+  const uint8_t *src = image_row(in, m->x[x]) + (size_t)m->y[left] * px;
+  uint8_t *dst = image_row(out, left) + (size_t)x * px;
+  if (px == 1) turn_bytes(src, from, dst, to);
+  else
+    for (int i = 0; i < SQUARE; i += 4)
+      for (int j = 0; j < SQUARE; j += 4) turn_words(src + i * from + 4 * j, from, dst + j * to + 4 * i, to);
+}
+
+/* The same as copy_tile where nothing but a quarter turn happens: what whole squares take. */
+static void turn_tile(const Image *in, const Mapping *m, Image *out, int way, int down, int y0, int y1, int x0, int x1) {
+  const size_t px = (size_t)in->c * image_sample_size(in);
+  const int y2 = y1 - (y1 - y0) % SQUARE, x2 = x1 - (x1 - x0) % SQUARE;
+  for (int y = y0; y < y2; y += SQUARE)
+    for (int x = x0; x < x2; x += SQUARE) turn_square(in, m, out, way, down, y, x, px);
+  if (x2 < x1) copy_tile(in, m, NULL, out, way, y0, y1, x2, x1);
+  if (y2 < y1 && x0 < x2) copy_tile(in, m, NULL, out, way, y2, y1, x0, x2);
+}
+
 static void copy_crossed(const Image *in, const Mapping *m, const uint8_t *fill, Image *out) {
   const size_t px = (size_t)in->c * image_sample_size(in);
-  const int way = direction(m->x, out->w);
+  const int way = direction(m->x, out->w), down = direction(m->y, out->h);
+  const bool turns = way && down && (px == 1 || px == 4);
   for (int y0 = 0; y0 < out->h; y0 += TILE)
     for (int x0 = 0; x0 < out->w; x0 += TILE) {
-      int y1 = y0 + TILE < out->h ? y0 + TILE : out->h, n = x0 + TILE < out->w ? TILE : out->w - x0;
-      for (int y = y0; y < y1; y++) {
-        const int next = x0 + TILE + y - y0; /* column of the next square whose source is called for */
-        if (next < out->w && m->x[next] >= 0 && m->y[y0] >= 0)
-          call_for(image_row(in, m->x[next]), (size_t)m->y[y0] * px, (size_t)(m->y[y1 - 1] < 0 ? m->y[y0] : m->y[y1 - 1]) * px);
-        uint8_t *dst = image_row(out, y) + (size_t)x0 * px;
-        const uint8_t *column = in->data + (m->y[y] < 0 ? 0 : (size_t)m->y[y] * px);
-        if (m->y[y] < 0) gather_px(fill, 0, m->x + x0, n, fill, dst, px);
-        else if (way) follow_px(column + (size_t)m->x[x0] * in->stride, way * (ptrdiff_t)in->stride, n, dst, px, m->y[y] + 1 < in->w);
-        else gather_px(column, in->stride, m->x + x0, n, fill, dst, px);
-      }
+      const int y1 = y0 + TILE < out->h ? y0 + TILE : out->h, x1 = x0 + TILE < out->w ? x0 + TILE : out->w;
+      if (turns) turn_tile(in, m, out, way, down, y0, y1, x0, x1);
+      else copy_tile(in, m, fill, out, way, y0, y1, x0, x1);
     }
 }
 

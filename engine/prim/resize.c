@@ -9,13 +9,11 @@
  * SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <string.h>
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
 
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "prim/resample.h"
+#include "prim/turn.h"
 
 enum { BLOCK = 32, FIXED_TAPS = 24, WIDE_TAPS = 256 };
 
@@ -212,31 +210,10 @@ KERNEL static void mix_columns_fixed(const Axis *a, int c, const uint8_t *restri
   }
 }
 
-#if defined(__SSE2__)
-/* 16 x 16 bytes: four rounds of interleaving row i with row i + 8. */
-static inline __attribute__((always_inline)) void turn_tile(const uint8_t *src, size_t from, uint8_t *dst, size_t to) {
-  __m128i a[16], b[16];
-  for (int i = 0; i < 16; i++) a[i] = _mm_loadu_si128((const __m128i *)(const void *)(src + (size_t)i * from));
-  for (int round = 0; round < 4; round++) {
-    for (int i = 0; i < 8; i++) {
-      b[2 * i] = _mm_unpacklo_epi8(a[i], a[i + 8]);
-      b[2 * i + 1] = _mm_unpackhi_epi8(a[i], a[i + 8]);
-    }
-    memcpy(a, b, sizeof a);
-  }
-  for (int i = 0; i < 16; i++) _mm_storeu_si128((__m128i *)(void *)(dst + (size_t)i * to), a[i]);
-}
-#else
-static inline void turn_tile(const uint8_t *src, size_t from, uint8_t *dst, size_t to) {
-  for (int i = 0; i < 16; i++)
-    for (int j = 0; j < 16; j++) dst[(size_t)j * to + (size_t)i] = src[(size_t)i * from + (size_t)j];
-}
-#endif
-
 /* [BLOCK][n] to [n][BLOCK]; n is a multiple of 16. */
 static void turn_in(const uint8_t *src, size_t stride, int n, uint8_t *dst) {
   for (int i = 0; i < n; i += 16)
-    for (int y = 0; y < BLOCK; y += 16) turn_tile(src + (size_t)y * stride + i, stride, dst + (size_t)i * BLOCK + y, BLOCK);
+    for (int y = 0; y < BLOCK; y += 16) turn_bytes(src + (size_t)y * stride + i, (ptrdiff_t)stride, dst + (size_t)i * BLOCK + y, BLOCK);
 }
 
 /* And back, of which rows x n are wanted. */
@@ -244,7 +221,7 @@ static void turn_out(const uint8_t *src, int rows, int n, uint8_t *dst, size_t s
   for (int y = 0; y < rows; y += 16)
     for (int i = 0; i < n; i += 16) {
       if (y + 16 <= rows && i + 16 <= n) {
-        turn_tile(src + (size_t)i * BLOCK + y, BLOCK, dst + (size_t)y * stride + i, stride);
+        turn_bytes(src + (size_t)i * BLOCK + y, BLOCK, dst + (size_t)y * stride + i, (ptrdiff_t)stride);
         continue;
       }
       for (int r = y; r < rows && r < y + 16; r++)
