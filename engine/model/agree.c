@@ -25,33 +25,75 @@ typedef struct Match {
 
 typedef struct Similarity { float c, s, x, y; } Similarity; /* b = (c -s; s c) a + (x, y) */
 
-typedef struct Nearest { int at[FEATURES_MAX], far[FEATURES_MAX]; } Nearest;
+/* Descriptors word by word, so that many distances come from one instruction. */
+typedef struct Columns { uint64_t word[4][FEATURES_MAX]; } Columns;
 
-KERNEL static void nearest(const Features *a, const Features *b, Nearest *of_a, Nearest *of_b) {
-  for (int j = 0; j < b->n; j++) of_b->far[j] = 257, of_b->at[j] = -1;
+/* Distance to the nearest and its number, as distance << 8 | number: the least of them is the first of the nearest. */
+typedef struct Nearest { uint32_t of_a[FEATURES_MAX], of_b[FEATURES_MAX]; } Nearest;
+
+enum { BIT = 8, NUMBER = (1 << BIT) - 1 };
+_Static_assert((int)FEATURES_MAX <= (int)NUMBER, "the number of a feature fits");
+
+#if defined(__x86_64__) && defined(BRINK_CLONES)
+#include <immintrin.h>
+
+/* Distances of p to the first n, rounded up to eights. */
+__attribute__((target("avx512f,avx512vl,avx512vpopcntdq"))) static void distances_wide(const uint64_t p[4], const Columns *b, int n, uint32_t *out) {
+  for (int j = 0; j < n; j += 8) {
+    __m512i sum = _mm512_setzero_si512();
+    for (int k = 0; k < 4; k++)
+      sum = _mm512_add_epi64(sum, _mm512_popcnt_epi64(_mm512_xor_si512(_mm512_set1_epi64((long long)p[k]), _mm512_loadu_si512(b->word[k] + j))));
+    _mm256_storeu_si256((__m256i *)(void *)(out + j), _mm512_cvtepi64_epi32(sum));
+  }
+}
+
+static bool wide(void) { return __builtin_cpu_supports("avx512vpopcntdq") && __builtin_cpu_supports("avx512vl"); }
+#else
+static void distances_wide(const uint64_t p[4], const Columns *b, int n, uint32_t *out) { (void)p, (void)b, (void)n, (void)out; }
+static bool wide(void) { return false; }
+#endif
+
+KERNEL static void distances(const uint64_t p[4], const Columns *b, int n, uint32_t *restrict out) {
+  for (int j = 0; j < n; j++)
+    out[j] = (uint32_t)(__builtin_popcountll(p[0] ^ b->word[0][j]) + __builtin_popcountll(p[1] ^ b->word[1][j]) +
+                        __builtin_popcountll(p[2] ^ b->word[2][j]) + __builtin_popcountll(p[3] ^ b->word[3][j]));
+}
+
+/* Number i at these distances: is it the nearest of any, and which of them is its nearest? */
+KERNEL static uint32_t take_nearest(const uint32_t *far, int n, uint32_t i, uint32_t *restrict of_b) {
+  uint32_t best = UINT32_MAX;
+  for (int j = 0; j < n; j++) {
+    const uint32_t mine = far[j] << BIT | (uint32_t)j, its = far[j] << BIT | i;
+    best = mine < best ? mine : best;
+    of_b[j] = its < of_b[j] ? its : of_b[j];
+  }
+  return best;
+}
+
+static void nearest(const Features *a, const Features *b, Nearest *out) {
+  Columns columns;
+  uint32_t far[FEATURES_MAX];
+  const bool is_wide = wide();
+  for (int j = 0; j < b->n; j++)
+    for (int k = 0; k < 4; k++) columns.word[k][j] = b->at[j].bits[k];
+  for (int j = b->n; j % 8; j++)
+    for (int k = 0; k < 4; k++) columns.word[k][j] = 0;
+  for (int j = 0; j < b->n; j++) out->of_b[j] = UINT32_MAX;
   for (int i = 0; i < a->n; i++) {
-    const uint64_t *p = a->at[i].bits;
-    int best = 257, at = -1;
-    for (int j = 0; j < b->n; j++) {
-      const uint64_t *q = b->at[j].bits;
-      int d = __builtin_popcountll(p[0] ^ q[0]) + __builtin_popcountll(p[1] ^ q[1]) + __builtin_popcountll(p[2] ^ q[2]) +
-              __builtin_popcountll(p[3] ^ q[3]);
-      if (d < best) best = d, at = j;
-      if (d < of_b->far[j]) of_b->far[j] = d, of_b->at[j] = i;
-    }
-    of_a->far[i] = best;
-    of_a->at[i] = at;
+    if (is_wide) distances_wide(a->at[i].bits, &columns, b->n, far);
+    else distances(a->at[i].bits, &columns, b->n, far);
+    out->of_a[i] = take_nearest(far, b->n, (uint32_t)i, out->of_b);
   }
 }
 
 static int matches(const Features *a, const Features *b, Match *out) {
   static const float scale[] = {0.2962963f, 0.4444444f, 0.6666667f, 1.0f, 1.5f, 2.25f, 3.375f};
-  Nearest of_a, of_b;
+  Nearest found;
   int n = 0;
-  nearest(a, b, &of_a, &of_b);
+  nearest(a, b, &found);
   for (int i = 0; i < a->n; i++) {
-    int j = of_a.at[i];
-    if (of_a.far[i] > FAR || of_b.at[j] != i) continue;
+    const int j = found.of_a[i] & NUMBER;
+    if (found.of_a[i] >> BIT > FAR || (int)(found.of_b[j] & NUMBER) != i) continue;
     const Feature *p = a->at + i, *q = b->at + j;
     out[n++] = (Match){p->x, p->y, q->x, q->y, scale[3 + q->level - p->level], (uint8_t)(q->angle - p->angle)};
   }

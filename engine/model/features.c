@@ -34,42 +34,44 @@ static bool plane_init(Plane *p, int w, int h, Err *err) {
   return p->v || err_memory(err);
 }
 
-/* One axis of a resize: output i is the weighted sum of count[i] inputs from first[i]; weights at i * most. */
+/* One axis of a resize: output i is the weighted sum of the `most` inputs from first[i] on, all of which exist; the weight
+ * of the k-th is at weight[k * to + i], 0 before and behind the ones that matter. */
 typedef struct Taps {
-  int most;
-  int *first, *count;
+  int most, to;
+  int *first;
   float *weight;
   void *memory; /* owned: all of the above */
 } Taps;
 
+/* Input x has weight v in output i. */
+static void tap(Taps *t, int i, int x, double v) { t->weight[(size_t)(x - t->first[i]) * (size_t)t->to + (size_t)i] = (float)v; }
+
 /* Shrinking takes means over the area, enlarging goes linearly between pixels. */
 static bool taps_init(Taps *t, int from, int to, Err *err) {
-  double step = (double)from / to;
-  t->most = step > 1 ? (int)step + 2 : 2;
-  t->memory = mem_alloc((size_t)to, 2 * sizeof(int) + (size_t)t->most * sizeof(float));
+  const double step = (double)from / to;
+  const int most = step > 1 ? (int)step + 2 : 2;
+  t->most = most < from ? most : from;
+  t->to = to;
+  t->memory = mem_calloc((size_t)to, sizeof(int) + (size_t)t->most * sizeof(float));
   if (!t->memory) return err_memory(err);
   t->first = t->memory;
-  t->count = t->first + to;
-  t->weight = (float *)(void *)(t->count + to);
+  t->weight = (float *)(void *)(t->first + to);
   for (int i = 0; i < to; i++) {
-    float *w = t->weight + (size_t)i * (size_t)t->most;
-    double a = i * step, b = a + step;
+    const double a = i * step, b = a + step;
+    double at = a + step / 2 - 0.5;
+    at = at > 0 ? at < from - 1 ? at : from - 1 : 0;
+    const int left = step > 1 ? (int)a : (int)at;
+    t->first[i] = left < from - t->most ? left : from - t->most;
     if (step <= 1) {
-      double at = a + step / 2 - 0.5;
-      at = at > 0 ? at < from - 1 ? at : from - 1 : 0;
-      t->first[i] = (int)at;
-      t->count[i] = (int)at + 1 < from ? 2 : 1;
-      w[1] = (float)(at - t->first[i]);
-      w[0] = 1.0f - w[1];
+      const float right = (float)(at - left);
+      tap(t, i, left, 1.0f - right);
+      if (left + 1 < from) tap(t, i, left + 1, right);
       continue;
     }
-    t->first[i] = (int)a;
-    int n = 0;
-    for (int x = t->first[i]; x < from && x < b && n < t->most; x++) {
+    for (int x = left; x < from && x < b && x < left + most; x++) {
       double l = x > a ? x : a, r = x + 1 < b ? x + 1 : b;
-      w[n++] = (float)((r - l) / step);
+      tap(t, i, x, (r - l) / step);
     }
-    t->count[i] = n;
   }
   return true;
 }
@@ -104,13 +106,20 @@ KERNEL static void add_scaled(float *restrict out, const float *restrict in, flo
   for (int i = 0; i < n; i++) out[i] += weight * in[i];
 }
 
-static void across(float *out, const float *in, const Taps *t, int n) {
-  for (int i = 0; i < n; i++) {
-    const float *v = in + t->first[i], *w = t->weight + (size_t)i * (size_t)t->most;
+static inline __attribute__((always_inline)) void across_some(float *restrict out, const float *restrict in, const Taps *t, const int most) {
+  const float *w = t->weight;
+  for (int i = 0; i < t->to; i++, w++) {
+    const float *v = in + t->first[i];
     float sum = 0;
-    for (int k = 0; k < t->count[i]; k++) sum += w[k] * v[k];
+    for (int k = 0; k < most; k++) sum += w[(size_t)k * (size_t)t->to] * v[k];
     out[i] = sum;
   }
+}
+
+static void across(float *restrict out, const float *restrict in, const Taps *t) {
+  if (t->most == 2) across_some(out, in, t, 2);
+  else if (t->most == 3) across_some(out, in, t, 3);
+  else across_some(out, in, t, t->most);
 }
 
 /* out (its size set) from the picture im, or from the plane `from` where im is NULL. */
@@ -122,17 +131,19 @@ static bool resize(Plane *out, const Image *im, const Plane *from, Err *err) {
   bool ok = ((sum && line[0] && line[1]) || err_memory(err)) && taps_init(&tx, w, out->w, err) && taps_init(&ty, h, out->h, err);
   for (int y = 0; ok && y < out->h; y++) {
     memset(sum, 0, (size_t)w * sizeof(float));
-    for (int k = 0; k < ty.count[y]; k++) {
-      int row = ty.first[y] + k;
+    for (int k = 0; k < ty.most; k++) {
+      const float weight = ty.weight[(size_t)k * (size_t)out->h + (size_t)y];
+      const int row = ty.first[y] + k;
       const float *v;
+      if (weight == 0.0f) continue;
       if (im && held[row & 1] != row) {
         luma_row(im, row, line[row & 1]);
         held[row & 1] = row;
       }
       v = im ? line[row & 1] : from->v + (size_t)row * (size_t)w;
-      add_scaled(sum, v, ty.weight[(size_t)y * (size_t)ty.most + (size_t)k], w);
+      add_scaled(sum, v, weight, w);
     }
-    across(out->v + (size_t)y * (size_t)out->w, sum, &tx, out->w);
+    across(out->v + (size_t)y * (size_t)out->w, sum, &tx);
   }
   mem_free(sum);
   mem_free(line[0]);
@@ -207,14 +218,23 @@ static bool strongest_around(const float *o, int w) {
   return true;
 }
 
+/* Which of n places are worth a look: strong enough, and no weaker than those beside them. */
+KERNEL static void candidates(const float *o, uint8_t *restrict is, int n) {
+  for (int x = 0; x < n; x++) is[x] = (o[x] > WEAKEST) & !(o[x] < o[x - 1]) & !(o[x] < o[x + 1]);
+}
+
 /* At most `room` corners into out, strongest first. */
 static bool corners(const Plane *p, const float *strength, Corner *out, int room, int *count, Err *err) {
-  int n = 0, cap = 0, w = p->w;
+  const int w = p->w, wide = w - 2 * EDGE;
+  int n = 0, cap = 0;
   Corner *all = NULL;
+  uint8_t is[FEATURES_SIDE];
   for (int y = EDGE; y < p->h - EDGE; y++) {
     const float *o = strength + (size_t)y * (size_t)w;
-    for (int x = EDGE; x < w - EDGE; x++) {
-      if (!(o[x] > WEAKEST) || o[x] < o[x - 1] || o[x] < o[x + 1] || !strongest_around(o + x, w)) continue;
+    candidates(o + EDGE, is, wide);
+    for (const uint8_t *at = is; (at = memchr(at, 1, (size_t)(is + wide - at))) != NULL; at++) {
+      const int x = EDGE + (int)(at - is);
+      if (!strongest_around(o + x, w)) continue;
       if (n == cap) {
         cap = cap ? 2 * cap : 1024;
         Corner *more = mem_realloc(all, (size_t)cap, sizeof *all);
@@ -234,10 +254,10 @@ static bool corners(const Plane *p, const float *strength, Corner *out, int room
   return true;
 }
 
-/* Compared points for every rotation, as x, y of the first and of the second. */
+/* Compared points for every rotation: x, y of the first and of the second, each by itself. */
 static struct {
   pthread_once_t once;
-  int8_t point[TURNS][PAIRS][4];
+  int8_t point[TURNS][4][PAIRS];
 } pattern = {.once = PTHREAD_ONCE_INIT};
 
 /* Normal around the middle, deviation a fifth of the patch as in BRIEF (Calonder et al. 2010, G II), within REACH. */
@@ -259,38 +279,60 @@ static void pattern_build(void) {
     for (int t = 0; t < TURNS; t++) {
       double c = fm_cos(t * (2 * FM_PI / TURNS)), s = fm_sin(t * (2 * FM_PI / TURNS));
       const double v[4] = {a[0] * c - a[1] * s, a[0] * s + a[1] * c, b[0] * c - b[1] * s, b[0] * s + b[1] * c};
-      for (int k = 0; k < 4; k++) pattern.point[t][i][k] = (int8_t)floor(v[k] + 0.5);
+      for (int k = 0; k < 4; k++) pattern.point[t][k][i] = (int8_t)floor(v[k] + 0.5);
     }
   }
 }
 
-/* Direction of the centre of brightness, 0..255. */
-static uint8_t orientation(const Plane *p, int x, int y) {
-  float mx = 0, my = 0;
+enum { TOGETHER = 8 }; /* corners whose sums go side by side: one alone waits for each addition */
+
+/* Directions of the centres of brightness around TOGETHER corners, 0..255. */
+static void orientations(const Plane *p, const Corner *corner, uint8_t *angle) {
+  float mx[TOGETHER] = {0}, my[TOGETHER] = {0};
+  const float *at[TOGETHER];
+  for (int i = 0; i < TOGETHER; i++) at[i] = p->v + (size_t)corner[i].y * (size_t)p->w + corner[i].x;
   for (int dy = -CENTROID; dy <= CENTROID; dy++) {
-    const float *v = p->v + (size_t)(y + dy) * (size_t)p->w + x;
-    int reach = (int)sqrt((double)(CENTROID * CENTROID - dy * dy));
-    float row = 0;
-    for (int dx = -reach; dx <= reach; dx++) {
-      row += v[dx];
-      mx += (float)dx * v[dx];
-    }
-    my += (float)dy * row;
+    const int reach = (int)sqrt((double)(CENTROID * CENTROID - dy * dy));
+    float row[TOGETHER] = {0};
+    for (int dx = -reach; dx <= reach; dx++)
+      for (int i = 0; i < TOGETHER; i++) {
+        const float v = at[i][dy * p->w + dx];
+        row[i] += v;
+        mx[i] += (float)dx * v;
+      }
+    for (int i = 0; i < TOGETHER; i++) my[i] += (float)dy * row[i];
   }
-  double turn = fm_atan2(my, mx) * (128 / FM_PI);
-  return (uint8_t)((int)floor(turn + 0.5) & 255);
+  for (int i = 0; i < TOGETHER; i++) {
+    double turn = fm_atan2(my[i], mx[i]) * (128 / FM_PI);
+    angle[i] = (uint8_t)((int)floor(turn + 0.5) & 255);
+  }
+}
+
+/* One byte for each comparison of a turn. */
+KERNEL static void compare_pairs(const float *v, int w, const int8_t (*pair)[PAIRS], uint8_t *restrict less) {
+  for (int i = 0; i < PAIRS; i++) less[i] = v[pair[1][i] * w + pair[0][i]] < v[pair[3][i] * w + pair[2][i]];
 }
 
 static void describe(const Plane *p, int x, int y, Feature *f) {
-  const float *v = p->v + (size_t)y * (size_t)p->w + x;
-  int8_t(*pair)[4] = pattern.point[((f->angle + 2) >> 2) & (TURNS - 1)];
+  uint8_t less[PAIRS];
+  compare_pairs(p->v + (size_t)y * (size_t)p->w + x, p->w, (const int8_t(*)[PAIRS])pattern.point[((f->angle + 2) >> 2) & (TURNS - 1)], less);
   for (int k = 0; k < 4; k++) {
     uint64_t bits = 0;
-    for (int i = 0; i < 64; i++) {
-      const int8_t *q = pair[64 * k + i];
-      bits |= (uint64_t)(v[q[1] * p->w + q[0]] < v[q[3] * p->w + q[2]]) << i;
-    }
+    for (int i = 0; i < 64; i++) bits |= (uint64_t)less[64 * k + i] << i;
     f->bits[k] = bits;
+  }
+}
+
+/* Features at n corners, of which there is room for a whole number of TOGETHER. */
+static void describe_all(const Plane *p, int level, float scale, Corner *corner, int n, Features *out) {
+  uint8_t angle[TOGETHER];
+  for (int i = n; i % TOGETHER; i++) corner[i] = corner[n - 1];
+  for (int i = 0; i < n; i++) {
+    if (i % TOGETHER == 0) orientations(p, corner + i, angle);
+    Feature *f = out->at + out->n++;
+    const int x = corner[i].x, y = corner[i].y;
+    *f = (Feature){.x = ((float)x + 0.5f) * scale, .y = ((float)y + 0.5f) * scale, .level = (uint8_t)level, .angle = angle[i % TOGETHER]};
+    describe(p, x, y, f);
   }
 }
 
@@ -306,12 +348,7 @@ static bool level_features(Plane *p, int level, float scale, Features *out, Err 
     corner_rows(p, strength, part);
     ok = corners(p, strength, corner, quota[level], &n, err);
   }
-  for (int i = 0; ok && i < n; i++) {
-    Feature *f = out->at + out->n++;
-    int x = corner[i].x, y = corner[i].y;
-    *f = (Feature){.x = ((float)x + 0.5f) * scale, .y = ((float)y + 0.5f) * scale, .level = (uint8_t)level, .angle = orientation(p, x, y)};
-    describe(p, x, y, f);
-  }
+  if (ok) describe_all(p, level, scale, corner, n, out);
   mem_free(strength);
   mem_free(part);
   return ok;
