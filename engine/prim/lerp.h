@@ -1,9 +1,25 @@
-/* Bilinear mixing of four u8 pixels per step, for sample.c and straight.c. The numbers are lerp_u8's: vertical to 15
- * bits, then horizontal. SPDX-License-Identifier: MIT */
+/* Bilinear mixing for sample.c and straight.c: f32 pixels of four channels, and four u8 pixels per step. Of the latter
+ * the numbers are lerp_u8's: vertical to 15 bits, then horizontal. SPDX-License-Identifier: MIT */
 #ifndef BRINK_LERP_H
 #define BRINK_LERP_H
 
+#include <string.h>
+
 #include "prim/resample.h"
+
+/* Four floats of four channels: vertically, then horizontally. a b above c d. */
+static inline __attribute__((always_inline)) void lerp_pixel(const float *a, const float *b, const float *c, const float *d, float fx, float fy, float *dst) {
+  typedef float Pixel __attribute__((vector_size(16)));
+  Pixel p[4];
+  memcpy(&p[0], a, sizeof *p);
+  memcpy(&p[1], b, sizeof *p);
+  memcpy(&p[2], c, sizeof *p);
+  memcpy(&p[3], d, sizeof *p);
+  p[0] += (p[2] - p[0]) * fy;
+  p[1] += (p[3] - p[1]) * fy;
+  p[0] += (p[1] - p[0]) * fx;
+  memcpy(dst, &p[0], sizeof *p);
+}
 
 #if defined(__x86_64__) && (defined(BRINK_CLONES) || defined(__SANITIZE_ADDRESS__))
 #include <immintrin.h>

@@ -39,6 +39,12 @@ bool opacity_full(const Image *im) {
   return true;
 }
 
+KERNEL static bool full_four_f32(const float *p, int n) {
+  int all = 1;
+  for (int x = 0; x < n; x++) all &= p[4 * x + 3] == 1.0f;
+  return all;
+}
+
 KERNEL static void to_unit(const uint8_t *p, float *restrict q, int n) {
   for (int i = 0; i < n; i++) q[i] = p[i] / 255.0f;
 }
@@ -80,6 +86,7 @@ Image *opacity_multiply(const Image *in, Err *err) {
   for (int y = 0; out && y < in->h; y++) {
     float *q = image_row_f(out, y);
     if (in->type == IMAGE_U8) to_unit(image_row(in, y), q, in->w * in->c);
+    if (in->type == IMAGE_U8 && in->c == 4 && full_four(image_row(in, y), in->w)) continue; /* times one */
     multiply_row(in->type == IMAGE_U8 ? q : image_row_f(in, y), q, in->w, in->c);
   }
   return out;
@@ -89,8 +96,9 @@ static void divide_bytes(const float *f, uint8_t *p, int n, int c) {
   float part[4 * PART];
   for (int x = 0; x < n; x += PART, f += PART * c, p += PART * c) {
     const int m = n - x < PART ? n - x : PART;
-    divide_row(f, part, m, c);
-    to_bytes(part, p, m * c);
+    const bool full = c == 4 && full_four_f32(f, m);
+    if (!full) divide_row(f, part, m, c);
+    to_bytes(full ? f : part, p, m * c);
   }
 }
 

@@ -188,19 +188,10 @@ static inline __attribute__((always_inline)) void lerp_f32(const Image *im, cons
   }
 }
 
-/* A pixel of four channels is a vector. */
 static void lerp_four_f32(const Image *im, const FloatTaps *t, int n, float *dst) {
-  typedef float Pixel __attribute__((vector_size(16)));
   for (int i = 0; i < n; i++, dst += 4) {
     const float *r0 = image_row_f(im, t->y0[i]), *r1 = image_row_f(im, t->y1[i]);
-    Pixel p[4];
-    memcpy(&p[0], r0 + t->x0[i], sizeof *p);
-    memcpy(&p[1], r1 + t->x0[i], sizeof *p);
-    memcpy(&p[2], r0 + t->x1[i], sizeof *p);
-    memcpy(&p[3], r1 + t->x1[i], sizeof *p);
-    const Pixel a = p[0] + (p[1] - p[0]) * t->fy[i], b = p[2] + (p[3] - p[2]) * t->fy[i];
-    p[0] = a + (b - a) * t->fx[i];
-    memcpy(dst, &p[0], sizeof *p);
+    lerp_pixel(r0 + t->x0[i], r0 + t->x1[i], r1 + t->x0[i], r1 + t->x1[i], t->fx[i], t->fy[i], dst);
   }
 }
 

@@ -52,6 +52,32 @@ KERNEL static void line_linear(const double *m, int x, double dx, double y, int 
   }
 }
 
+/* The same for four floats: coordinates as they are. */
+typedef struct FloatLine {
+  int top[RUN];
+  float fx[RUN], fy[RUN];
+} FloatLine;
+
+KERNEL static void line_f32(const double *m, int x, double dx, double y, int n, int stride, int px, FloatLine *l) {
+  const double a = m[0], c = m[2], d = m[3], f = m[5], by = m[1] * y, ey = m[4] * y;
+  for (int i = 0; i < n; i++) {
+    const double at = x + i + 0.5 + dx, u = (a * at + by + c) + 0.5, v = (d * at + ey + f) + 0.5;
+    const int right = (int)u, low = (int)v;
+    l->fx[i] = (float)(u - (double)right);
+    l->fy[i] = (float)(v - (double)low);
+    l->top[i] = (low - 1) * stride + (right - 1) * px;
+  }
+}
+
+static void linear_f32(const Image *im, const double *m, int x, double dx, double y, int n, float *dst) {
+  FloatLine l;
+  line_f32(m, x, dx, y, n, (int)im->stride, 4 * (int)sizeof *dst, &l);
+  for (int i = 0; i < n; i++, dst += 4) {
+    const float *top = (const float *)(const void *)(im->data + l.top[i]), *low = (const float *)(const void *)(im->data + l.top[i] + im->stride);
+    lerp_pixel(top, top + 4, low, low + 4, l.fx[i], l.fy[i], dst);
+  }
+}
+
 KERNEL static void line_nearest(const double *m, int x, double dx, double y, int n, int stride, int px, int *top) {
   const double a = m[0], c = m[2], d = m[3], f = m[5], by = m[1] * y, ey = m[4] * y;
   for (int i = 0; i < n; i++) {
@@ -123,7 +149,7 @@ static void copy_nearest(const uint8_t *data, const Line *l, int n, uint8_t *dst
 
 bool straight_can(const Sampler *s) {
   if (s->wrap || s->interp == INTERP_CUBIC || image_bytes(s->im) >= INT32_MAX) return false;
-  return s->interp == INTERP_NEAREST || s->im->type == IMAGE_U8;
+  return s->interp == INTERP_NEAREST || s->im->type == IMAGE_U8 || s->im->c == 4;
 }
 
 void straight_box(const Sampler *s, double box[4]) {
@@ -141,6 +167,8 @@ void straight_run(const Sampler *s, const double *m, int x, double dx, double y,
   if (s->interp == INTERP_NEAREST) {
     line_nearest(m, x, dx, y, n, (int)im->stride, px, l.top);
     copy_nearest(im->data, &l, n, dst, (size_t)px);
+  } else if (im->type == IMAGE_F32) {
+    linear_f32(im, m, x, dx, y, n, (float *)(void *)dst);
   } else {
     line_linear(m, x, dx, y, n, (int)im->stride, px, &l);
     linear_rest(im->data, &l, has_quads() ? linear_wide(im->data, &l, n, dst, im->c) : 0, n, dst, im->c);
