@@ -131,4 +131,46 @@ t.test("straight runs: every pixel is what its source says, in any size", functi
   end
 end)
 
+--- The number of samples of a that are not b's.
+local function wrong(a, source)
+  local count = 0
+  for y = 0, a.height - 1 do
+    for x = 0, a.width - 1 do
+      local got, want = { a:pixel(x, y) }, { source(x, y) }
+      for k = 1, #got do count = count + (got[k] ~= want[k] and 1 or 0) end
+    end
+  end
+  return count
+end
+
+t.test("quarter turns and flips move pixels and nothing else, in any size", function()
+  for _, size in ipairs { { 1, 1 }, { 3, 2 }, { 16, 16 }, { 17, 15 }, { 33, 70 }, { 81, 64 } } do
+    for c = 1, 4 do
+      local w, h, im = size[1], size[2], picture(size[1], size[2], c)
+      local ways = {
+        { { { op = "rotate90" } }, function(x, y) return im:pixel(w - 1 - y, x) end },
+        { { { op = "rotate90" }, { op = "flip" } }, function(x, y) return im:pixel(w - 1 - y, h - 1 - x) end },
+        { { { op = "rotate90" }, { op = "rotate90" }, { op = "rotate90" } }, function(x, y) return im:pixel(y, h - 1 - x) end },
+        { { { op = "flip" }, { op = "rotate90" } }, function(x, y) return im:pixel(y, x) end },
+        { { { op = "flip" } }, function(x, y) return im:pixel(w - 1 - x, y) end },
+      }
+      for k, way in ipairs(ways) do t.eq(wrong(im:run(way[1]), way[2]), 0, ("way %d of %dx%dx%d"):format(k, w, h, c)) end
+    end
+  end
+end)
+
+t.test("opacity: opaque rows beside others come out as they would alone", function()
+  local solid = picture(70, 90, 3):convert { channels = 4, alpha = true }
+  local step = { { op = "rotate", degrees = 30, border = "replicate" } }
+  local want, got = solid:run(step), solid:paste(image.new(1, 1, 4, "u8", 128), 69, 89):run { { op = "rotate", degrees = 30, border = "replicate" } }
+  local worst = 0
+  for y = 20, 60 do
+    for x = 15, 50 do
+      local a, b = { want:pixel(x, y) }, { got:pixel(x, y) }
+      for k = 1, 4 do worst = math.max(worst, math.abs(a[k] - b[k])) end
+    end
+  end
+  t.ok(worst <= 2, "floats and 1/256 pixels are " .. worst .. " levels apart")
+end)
+
 t.done()
