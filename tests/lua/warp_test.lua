@@ -162,7 +162,7 @@ end)
 t.test("opacity: opaque rows beside others come out as they would alone", function()
   local solid = picture(70, 90, 3):convert { channels = 4, alpha = true }
   local step = { { op = "rotate", degrees = 30, border = "replicate" } }
-  local want, got = solid:run(step), solid:paste(image.new(1, 1, 4, "u8", 128), 69, 89):run { { op = "rotate", degrees = 30, border = "replicate" } }
+  local want, got = solid:run(step), solid:paste(image.new(1, 1, 4, "u8", 128), 69, 89):run(step)
   local worst = 0
   for y = 20, 60 do
     for x = 15, 50 do
