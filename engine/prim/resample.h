@@ -1,6 +1,7 @@
 /* What the files of the resampler share: warp.c (stages and points), field.c
  * (displacements), resample.c (which way to go), general.c (any mapping),
- * sample.c (pixels around a coordinate), resize.c (axis-aligned scaling).
+ * sample.c (pixels around a coordinate), straight.c (affine runs), resize.c
+ * (axis-aligned scaling), opacity.c (before and after).
  * SPDX-License-Identifier: MIT */
 #ifndef BRINK_RESAMPLE_H
 #define BRINK_RESAMPLE_H
