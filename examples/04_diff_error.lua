@@ -7,7 +7,7 @@
 -- SPDX-License-Identifier: MIT
 local brink = require "brink"
 local draw = require "draw"
-package.path = "recipes/?.lua;" .. package.path
+package.path = (arg[0]:match "^.*/" or "./") .. "../recipes/?.lua;" .. package.path
 local outline = require "outline"
 
 local out = arg[1] or "build/examples"

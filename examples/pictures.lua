@@ -7,7 +7,7 @@
 local brink = require "brink"
 local draw = require "draw"
 local sheet = require "brink.sheet"
-package.path = "recipes/?.lua;" .. package.path
+package.path = (arg[0]:match "^.*/" or "./") .. "../recipes/?.lua;" .. package.path
 local outline = require "outline"
 
 local out = arg[1] or "build/examples/pictures"

@@ -122,6 +122,12 @@ for _, name in ipairs(names) do
   end)
 end
 
+t.test("examples find what they stand on from any folder", function()
+  local code, _, err = program.shell(([[here=$PWD; b=$(realpath %s); mkdir -p %s && cd %s && "$b" "$here/examples/06_strategy.lua" .]]):format(
+    program.quoted(program.path), program.quoted(out .. "/elsewhere"), program.quoted(out .. "/elsewhere")))
+  t.eq(code, 0, err)
+end)
+
 t.test("05_augmentation: the row takes less than 20 lines", function()
   local text = core.file.read "examples/05_augmentation.lua"
   local row = text:match "\nbrink.augmentation (%b{})"
