@@ -68,8 +68,11 @@ static bool make_mapping(const Stage *s, Mapping *m, Err *err) {
  * fourth; and read where the row has one more, as all but the last pixel of a row have. */
 static inline __attribute__((always_inline)) void follow(const uint8_t *src, ptrdiff_t step, int n, uint8_t *dst, const size_t px, bool more) {
   int i = 0;
-  if (px == 3 && more)
+  if (px == 3 && more) {
+    for (; i + 4 < n; i += 4, src += 4 * step, dst += 4 * px)
+      for (int k = 0; k < 4; k++) memcpy(dst + k * 3, src + k * step, 4);
     for (; i + 1 < n; i++, src += step, dst += px) memcpy(dst, src, 4);
+  }
   for (; i < n; i++, src += step, dst += px) memcpy(dst, src, px);
 }
 
