@@ -6,14 +6,13 @@
 -- studies and for all ticks. Measured on 80 samples a study whose limits are
 -- spread over the axis, 100 seeds each: the break's held the truth 100 times (grid)
 -- and 100 (adaptive), the onset's 95 and 98 times. Where every error is 0 or 1, McNemar's exact test
--- says at each shared tick whether the models differ (McNemar 1947; p-values of a
--- row adjusted by Holm 1979).
+-- says at each shared tick whether the models differ (brink.metrics.mcnemar).
 -- SPDX-License-Identifier: MIT
 local boundaries = require "brink.search.boundaries"
 local axis = require "brink.search.axis"
-local confidence = require "brink.search.confidence"
 local core = require "brink.core"
 local curve = require "brink.curve"
+local mcnemar = require "brink.metrics.mcnemar"
 local nearest = require "brink.nearest"
 local progress = require "brink.progress"
 local shown = require "brink.shown"
@@ -108,58 +107,6 @@ local function baselines(a, b, samples, names)
   end
   if #out.numbers == 0 then refuse("%s and %s share no sample that both could measure", names[1], names[2]) end
   return out
-end
-
---- Two-sided exact test of McNemar from the counts of pictures only the one and only the other got wrong.
-function M.mcnemar(only_a, only_b)
-  local n = only_a + only_b
-  if n == 0 then return 1.0 end
-  return math.min(1.0, 2 * confidence.tail(math.max(only_a, only_b), n, 0.5))
-end
-
--- At one tick: { i, n, a_only (wrong), b_only (wrong), p }; nil when an error is not 0 or 1.
-local function test_at(i, x, y, numbers)
-  local r = { i = i, n = 0, a_only = 0, b_only = 0 }
-  for k, n in ipairs(numbers) do
-    local p, q = x[n or k], y[n or k]
-    if p and q then
-      if (p ~= 0 and p ~= 1) or (q ~= 0 and q ~= 1) then return nil end
-      r.n = r.n + 1
-      if p > q then r.a_only = r.a_only + 1 elseif q > p then r.b_only = r.b_only + 1 end
-    end
-  end
-  r.p = M.mcnemar(r.a_only, r.b_only)
-  return r
-end
-
--- Holm's step-down: p_adjusted of each.
-local function holm(list)
-  local order = {}
-  for k = 1, #list do order[k] = k end
-  table.sort(order, function(p, q)
-    if list[p].p ~= list[q].p then return list[p].p < list[q].p end
-    return p < q
-  end)
-  local most = 0.0
-  for rank, k in ipairs(order) do
-    most = math.max(most, math.min(1.0, (#list - rank + 1) * list[k].p))
-    list[k].p_adjusted = most
-  end
-  return list
-end
-
-local function mcnemar(x, y, numbers)
-  local by_tick, out = {}, core.json.array {}
-  for _, t in ipairs(y) do by_tick[t.tick] = t end
-  for _, t in ipairs(x) do
-    local u = by_tick[t.tick]
-    if u then
-      local r = test_at(t.i, t.error, u.error, numbers)
-      if not r then return nil end
-      if r.n > 0 then out[#out + 1] = r end
-    end
-  end
-  return #out > 0 and holm(out) or nil
 end
 
 local SWEEPS = 6 -- as the search's own guess
@@ -340,7 +287,7 @@ local function compare_side(run, ca, cb)
     onset = difference(ca.bounds.onset, cb.bounds.onset, onset, never(ca.bounds.onset_found, cb.bounds.onset_found), loose),
     break_ = difference(ca.bounds.break_, cb.bounds.break_, break_, never(ca.bounds.break_found, cb.bounds.break_found), loose),
     area = { signed = signed, absolute = absolute, upto = upto }, crossovers = core.json.array(curve.crossovers(ea, eb, upto, settings.onset)),
-    mcnemar = mcnemar(xa, xb, base.numbers), curve_a = drawn(ea, ca), curve_b = drawn(eb, cb) }
+    mcnemar = mcnemar.curve(xa, xb, base.numbers), curve_a = drawn(ea, ca), curve_b = drawn(eb, cb) }
   side.area.lo, side.area.hi = percentiles(area, signed)
   side.better = better(side)
   return side
@@ -354,7 +301,7 @@ local function clean(run)
   local out = difference(mean[1], mean[2], list)
   local all = {}
   for k = 1, #base.numbers do all[k] = k end
-  out.mcnemar = test_at(0.0, base.a, base.b, all)
+  out.mcnemar = mcnemar.at(0.0, base.a, base.b, all)
   return out
 end
 
