@@ -316,7 +316,8 @@ t.test("defect 14: a store of other labels, model, seed, rows, options or data i
   local relabelled = greys(6)
   relabelled[2].label = "odd"
   refused("other labels", nil, relabelled)
-  refused("other augmentations", nil, nil, { augmentations = { "TestLevel", "Hue" } })
+  refused("other augmentations: stored TestLevel ", nil, nil, { augmentations = { "TestLevel", "Hue" } })
+  refused("given Hue ", nil, nil, { augmentations = { "Hue" } })
   refused("another model", nil, nil, nil, above(94))
   refused("another error function", nil, nil, { diff_error = function(a, b) return a == b and 0 or 0.5 end })
   t.ok(run())

@@ -116,14 +116,14 @@ local function identity_of(run)
     local label = label_of(run, s)
     labels[k] = sample.label_text(label)
   end
-  for k, row in ipairs(run.rows) do kinds[k] = row.name .. " " .. row_identity(row) end
+  for k, row in ipairs(run.rows) do kinds[k] = row.name .. " " .. core.file.hash_text(row_identity(row)):sub(1, 16) end
   local o = run.opts
   return {
     data = ("%d samples %s"):format(#ids, core.file.hash_text(table.concat(ids, "\n"))),
     labels = run.label_free and "none: the clean prediction" or core.file.hash_text(table.concat(labels, "\n")),
     model = tostring(run.model.identity),
     diff = run.diff_identity,
-    rows = ("%d rows %s"):format(#kinds, core.file.hash_text(table.concat(kinds, "\n"))),
+    rows = table.concat(kinds, ", "), -- a refusal shows where two such texts part
     seed = tostring(o.seed),
     options = ("step %.10g, onset %.10g, break %.10g, %s"):format(o.step, o.onset, o.break_at,
       o.strategy_name == "own" and "own " .. identity.of(o.strategy) or o.strategy_name .. (o.strategy.version and " " .. o.strategy.version or "")),
