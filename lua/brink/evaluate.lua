@@ -76,6 +76,30 @@ local function recorded(value)
   return "(" .. type(value) .. ")"
 end
 
+local function changed(source) return source.path .. ": the source has changed since the picture was made" end
+
+-- The label of a synthetic picture that has none: what the model says of the untouched one, moved with its pixels. `clean`:
+-- answers by source. nil, reason when it cannot be had.
+local function clean_label(model, clean, s, image)
+  local source = sample.new { path = s.source.path, name = s.source.name }
+  local id, message = source:identify()
+  if not id then return nil, message end
+  if id ~= s.source.id then return nil, changed(source) end
+  local known = clean[id]
+  if known ~= nil and not labels.shapes.is(known) then return known end
+  local untouched
+  untouched, message = source:image()
+  if not untouched then return nil, message end
+  local held <close> = setmetatable({}, { __close = function() untouched:close() end })
+  if known == nil then
+    local ok
+    ok, known = measure.ask(model, untouched, source)
+    if not ok then return nil, known end
+    clean[id] = known
+  end
+  return labels.transport(known, s.plan, untouched, image)
+end
+
 -- The model, its idea of error, and the sample and label each picture is judged by.
 local function judge(spec, data, opts)
   local model = spec.model or model_module.open(nil)
@@ -85,7 +109,7 @@ local function judge(spec, data, opts)
     sources, by_id = sources_of(data)
     model = model:bind(sources or data, opts.seed or spec.seed or 1)
   end
-  local run = { model = model, diff = spec.diff_error or model.diff_error or diff.equal }
+  local run = { model = model, diff = spec.diff_error or model.diff_error or diff.equal, clean = {} }
   -- What people see of a label: the recogniser's own are content hashes, shown as the names of the pictures.
   local named
   function run.shown(value)
@@ -105,12 +129,12 @@ local function judge(spec, data, opts)
       subject = by_id[s.source.id]
       local id, message = subject:identify()
       if not id then return nil, message end
-      if id ~= s.source.id then return nil, subject.path .. ": the source has changed since the picture was made" end
+      if id ~= s.source.id then return nil, changed(subject) end
     elseif not s.id then
       return nil, select(2, s:identify())
     end
     if model.label then return subject, nil, model:label(subject) end
-    if s.label == nil then return nil, "no label" end
+    if s.label == nil and not (s.source and s.plan) then return nil, "no label" end
     return subject, nil, s.label
   end
   return run
@@ -122,10 +146,13 @@ local function one(run, s)
   local image
   image, message = s:image()
   if not image then return { failure = shown.reason(s.path, message) } end
-  local ok, prediction, sure = measure.ask(run.model, image, subject)
+  local by_source = label == nil
+  if by_source then label, message = clean_label(run.model, run.clean, s, image) end
+  local ok, prediction, sure = label ~= nil, message, nil
+  if ok then ok, prediction, sure = measure.ask(run.model, image, subject) end
   if not rawget(s, "pixels") and not rawget(s, "loader") then image:close() end
   if not ok then return { failure = prediction } end
-  return { error = diff.checked(run.diff, label, prediction, s, sure), label = run.shown(label), prediction = run.shown(prediction),
+  return { by_source = by_source, error = diff.checked(run.diff, label, prediction, s, sure), label = run.shown(label), prediction = run.shown(prediction),
     raw_label = label, raw_prediction = prediction, sure = sure }
 end
 
@@ -147,10 +174,11 @@ end
 --
 -- Returns a table { n, mean, lo, hi (95 % interval of the mean error), differing = list of { path, label, prediction, error },
 -- per_class = list of { class, n, mean, lo, hi, differing }, failures = list of { path, reason }, metrics = list
--- of { name, figures }, model }, with methods
+-- of { name, figures }, by_source, model }, with methods
 -- text() and json(). Every file counts once, by its path. A picture that cannot be read, has no label, or on which the model
 -- fails is a failure with its reason and no part of the mean. Pictures of a synthesis (brink.dataset of its folder)
--- are held by the built-in recogniser against what they were made from. Raises when diff_error gives no number
+-- are held by the built-in recogniser against what they were made from; by other models those without a label
+-- (`by_source` of them) against the model's own answer on what they were made from. Raises when diff_error gives no number
 -- in 0..1, and above max_failures.
 function M.run(spec, data, opts)
   opts = opts or {}
@@ -159,7 +187,7 @@ function M.run(spec, data, opts)
   local run = judge(spec, data, opts)
   local differs = opts.differs or DIFFERS
   local out = setmetatable({ differing = core.json.array {}, failures = core.json.array {}, per_class = core.json.array {}, differs = differs,
-    model = tostring(run.model.identity) }, Evaluation)
+    model = tostring(run.model.identity), by_source = 0 }, Evaluation)
   for _, f in ipairs(data.failures or {}) do out.failures[#out.failures + 1] = { path = f.path, reason = f.reason } end
   local all, classes, names = group(), {}, {}
   local bar = progress.new("predictions", #data, { quiet = opts.progress == false })
@@ -174,6 +202,7 @@ function M.run(spec, data, opts)
       return
     end
     add(all, r.error, differs)
+    if r.by_source then out.by_source = out.by_source + 1 end
     measure_with(asked, r, s)
     local name = labels.class(s.label)
     if name then
@@ -204,7 +233,7 @@ end
 function Evaluation:json()
   return core.json.encode({ n = self.n, mean = self.mean, lo = self.lo, hi = self.hi, count = #self.differing, differing = self.differing,
     per_class = self.per_class, failures = self.failures, differs = self.differs,
-    metrics = self.metrics, model = self.model }, { indent = 2 }) .. "\n"
+    metrics = self.metrics, by_source = self.by_source, model = self.model }, { indent = 2 }) .. "\n"
 end
 
 local SHOWN = 20 -- entries of a list in the text
@@ -220,7 +249,10 @@ function Evaluation:text()
   if self.n == 0 then out[1] = "no picture could be judged"
   else
     out[1] = ("average error %.4f (95 %%: %.4f to %.4f) over %s"):format(self.mean, self.lo, self.hi, shown.count(self.n, "picture"))
-    out[2] = ("%d %s (error above %g)"):format(#self.differing, #self.differing == 1 and "differs" or "differ", self.differs)
+    if self.by_source > 0 then
+      out[#out + 1] = ("%s without a label, held against the model's own answer on what it was made from"):format(shown.count(self.by_source, "picture"))
+    end
+    out[#out + 1] = ("%d %s (error above %g)"):format(#self.differing, #self.differing == 1 and "differs" or "differ", self.differs)
     some(out, self.differing, function(d)
       local label, prediction = labels.text(d.label), labels.text(d.prediction)
       if label == prediction and type(d.label) ~= "table" then return ("%s: %s as expected, but not sure: error %.3f"):format(d.path, label, d.error) end

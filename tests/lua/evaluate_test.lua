@@ -103,6 +103,49 @@ t.test("a synthetic set is read with the labels of its manifest", function()
   t.fails("line 1", brink.dataset(out))
 end)
 
+t.test("a synthetic set without labels is held against the model's own answers on the sources", function()
+  local dir, out = folder { "1.png", "2.png", "3.png" }, t.tmp() .. "/unlabelled"
+  local asked = {}
+  local function left(im, s) -- brighter on the left: a mirror turns the answer
+    asked[s.name] = (asked[s.name] or 0) + 1
+    local w, h = im.width // 2, im.height
+    return im:crop(0, 0, w, h):stats().luma_mean > im:crop(im.width - w, 0, w, h):stats().luma_mean and "left" or "right"
+  end
+  local aug = brink.augmenter { predict = left, labels = false, augmentations = { "HorizontalFlip", "Brighten" } }
+  local s = assert(aug:synthesize(dir, { output = out, count = 8, realism = 0, predict = true, progress = false, preview = false }))
+  asked = {}
+  local e = aug:evaluate(out, QUIET)
+  t.eq({ e.n, e.by_source, #e.failures }, { 8, 8, 0 })
+  t.near(e.mean, s.error, 1e-12)
+  t.ok(e.mean > 0 and e.mean < 1, tostring(e.mean))
+  t.has(e:text(), "8 pictures without a label, held against the model's own answer")
+  t.eq(core.json.decode(e:json()).by_source, 8)
+  assert(picture.draw(200, 160, { key = 99 }):save(dir .. "/1.png"))
+  local after = aug:evaluate(out, QUIET)
+  t.ok(#after.failures > 0 and after.n + #after.failures == 8 and after.failures[1].reason:find("has changed", 1, true))
+end)
+
+t.test("boxes found on the source are moved to the synthetic picture they are held against", function()
+  local dir, out = t.tmp() .. "/boxes", t.tmp() .. "/boxes_made"
+  assert(core.file.mkdirs(dir))
+  assert(core.image.new(40, 30, 3, "u8", 10):paste(core.image.new(9, 6, 3, "u8", 250), 4, 3):save(dir .. "/1.png"))
+  local function find(im)
+    local x0, y0, x1, y1 = im.width, im.height, 0, 0
+    for y = 0, im.height - 1 do
+      for x = 0, im.width - 1 do
+        if im:pixel(x, y) > 128 then x0, y0, x1, y1 = math.min(x0, x), math.min(y0, y), math.max(x1, x + 1), math.max(y1, y + 1) end
+      end
+    end
+    return { kind = "shapes", width = im.width, height = im.height, shapes = { { class = "bright", box = { x0, y0, x1 - x0, y1 - y0 } } } }
+  end
+  local aug = brink.augmenter { predict = find, labels = false, augmentations = { "HorizontalFlip" }, diff_error = brink.diff.iou }
+  aug:set_range("HorizontalFlip", { min = 0.9, max = 1 })
+  assert(aug:synthesize(dir, { output = out, count = 3, realism = 0, progress = false, preview = false }))
+  t.eq(brink.dataset(out)[1]:image():pixel(6, 5), 10, "the box is on the other side")
+  local e = aug:evaluate(out, QUIET)
+  t.eq({ e.n, e.by_source, e.mean }, { 3, 3, 0.0 })
+end)
+
 t.test("misuse", function()
   local aug = brink.augmenter { predict = function() return 1 end }
   local data = { { image = picture.draw(8, 8), label = "a" } }

@@ -11,7 +11,7 @@ local M = {
   name = "eval",
   usage = "brink eval DATA [--model MODEL] [--recipe FILE] [options]",
   doc = "Say how a model does on labelled pictures: average error, what differs, per class.",
-  details = [[DATA may be the folder of `brink synth`: its labels come from the manifest, and without a model the recogniser built in looks whether each picture is still known as the one it was made from.
+  details = [[DATA may be the folder of `brink synth`: its labels come from the manifest, and without a model the recogniser built in looks whether each picture is still known as the one it was made from. Where the manifest has no labels, a model is held against its own answer on the untouched picture.
 
 Pictures that cannot be read, have no label, or on which the model fails are listed with the reason and are no part of the average.]],
   options = {
@@ -35,6 +35,7 @@ Pictures that cannot be read, have no label, or on which the model fails are lis
     { "per_class", "list of { class, n, mean, lo, hi, differing }" },
     { "failures", "list of { path, reason }" },
     { "metrics", "list of { name, figures } asked for by --metric" },
+    { "by_source", "pictures of synth without a label, held against the model's own answer on what they were made from" },
     { "model", "what judged them" },
   },
 }

@@ -1,5 +1,5 @@
 --- The folder of a synthesis as a data set: its pictures with the labels the manifest gives them. Each sample knows what it was
--- made from: `source` = { path, id, name }.
+-- made from: `source` = { path, id, name }, and by which `plan`.
 -- SPDX-License-Identifier: MIT
 local core = require "brink.core"
 local manifest = require "brink.synth.manifest"
@@ -31,7 +31,7 @@ return function(register)
           if core.file.info(at).type == "missing" then
             failures[#failures + 1] = { path = at, reason = at .. ": in the manifest, but not there", code = "io" }
           else
-            list[#list + 1] = { path = at, relative = record.name, name = record.name:match "[^/]*$", label = record.label,
+            list[#list + 1] = { path = at, relative = record.name, name = record.name:match "[^/]*$", label = record.label, plan = record.plan,
               source = { path = record.source.path, id = record.sample, name = record.source.name } }
           end
         end
