@@ -115,7 +115,7 @@ t.test("on a terminal: prompts, completion, history and thumbnails", function()
   local edits = false
   for _, f in ipairs(core.version.features) do edits = edits or f.name == "libedit" and f.present end
   if not edits then t.skip "built without libedit" end
-  if not os.execute "command -v script >/dev/null" then t.skip "no script(1)" end
+  if not os.execute "script -qec true /dev/null </dev/null >/dev/null 2>&1" then t.skip "no script(1), or no pseudo terminals" end
   local dir = t.tmp()
   local function typed(keys)
     assert(core.file.write(dir .. "/keys", keys))

@@ -19,7 +19,7 @@ end
 --- The same on a terminal of its own. keys: shell text; "wait n" there waits until the prompt "n> " shows, which the editor
 -- writes when it has the terminal in its own mode. The terminal's Ctrl-C goes to all of its group: `exec` leaves no shell in it.
 local function typed(script, keys)
-  if not os.execute("command -v script >/dev/null") then t.skip "no script(1) for a pseudo terminal" end
+  if not os.execute "script -qec true /dev/null </dev/null >/dev/null 2>&1" then t.skip "no script(1), or no pseudo terminals" end
   local file, shown = t.tmp() .. "/tty.lua", t.tmp() .. "/shown"
   os.execute("rm -f " .. shown)
   local f = assert(io.open(file, "w"))
